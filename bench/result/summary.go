@@ -1,0 +1,170 @@
+package result
+
+// A Summary is the last line of a result file: the verdict, and the figures of the measured part.
+type Summary struct {
+	Outcome     Outcome  `json:"outcome"`
+	ExitCode    int      `json:"exit_code"`
+	Interrupted bool     `json:"interrupted,omitempty"` // Ended by a signal, or (set by Read) without a summary.
+	Validity    Validity `json:"validity"`
+	Gates       []Gate   `json:"gates"`
+
+	Contracts []Contract `json:"contracts"` // One per QoS level that was published with, ascending.
+	Measured  Totals     `json:"measured"`
+	Phases    []Totals   `json:"phases,omitempty"` // Every phase that took place, in order.
+
+	Response  Quantiles  `json:"response"`
+	Service   Quantiles  `json:"service"`
+	Lag       Quantiles  `json:"lag"`
+	Exchanges []Exchange `json:"exchanges,omitempty"`
+
+	Cost   Cost         `json:"cost"`
+	Steady Steady       `json:"steady"`
+	Errors []ErrorCount `json:"errors,omitempty"`
+}
+
+// Outcome is the verdict in one word; the worst that applies.
+type Outcome string
+
+// The outcomes, from best to worst.
+const (
+	Kept     Outcome = "kept"     // The contract of every QoS level held.
+	Broken   Outcome = "broken"   // The broker broke a promise.
+	Failed   Outcome = "failed"   // The run could not be carried out.
+	Unknown  Outcome = "unknown"  // Interrupted before it could be told.
+	Unjudged Outcome = "unjudged" // Nothing was published, so nothing was promised.
+)
+
+// Validity says whether the figures may be believed.
+type Validity string
+
+// The degrees of validity. Noisy: counts, cost and verdicts stand, latencies do not compare.
+// Invalid: the instrument was at its limit, or the run was not what the plan said.
+const (
+	ValidityOK      Validity = "OK"
+	ValidityNoisy   Validity = "NOISY"
+	ValidityInvalid Validity = "INVALID"
+)
+
+// A Gate is one condition a run must meet to be believed.
+type Gate struct {
+	Name    string   `json:"name"` // "schedule lag p99".
+	Value   float64  `json:"value"`
+	Limit   float64  `json:"limit"` // The value must not exceed it; with AtLeast, not fall below it.
+	Unit    string   `json:"unit"`  // "s", "bytes", "1" (a fraction or ratio), "messages", ...
+	AtLeast bool     `json:"at_least,omitempty"`
+	Passed  bool     `json:"passed"`
+	Fails   Validity `json:"fails"`            // What the run becomes if this does not pass: NOISY or INVALID.
+	Advice  string   `json:"advice,omitempty"` // What to change: "use fewer publishers, or more --loops".
+}
+
+// A Contract is what became of the promises of one QoS level: the ledger's verdict.
+type Contract struct {
+	QoS       int   `json:"qos"`
+	Attempted int64 `json:"attempted"` // Messages put on a wire.
+	Acked     int64 `json:"acked"`     // Messages whose exchange completed. QoS 0: 0.
+	Unknown   int64 `json:"unknown"`   // Messages whose connection ended before the acknowledgement.
+	Refused   int64 `json:"refused"`   // Messages answered with a Reason Code of 0x80 or more.
+	Expected  int64 `json:"expected"`  // Deliveries owed: messages times subscriptions.
+	Delivered int64 `json:"delivered"` // Deliveries seen, each pair of message and subscription once.
+
+	Findings []Finding `json:"findings,omitempty"` // Classes that occurred, worst first.
+}
+
+// A Finding is one verdict class and how often it was given.
+type Finding struct {
+	Class Class      `json:"class"`
+	Count int64      `json:"count"`           // Deliveries, in the sense of Contract.Expected.
+	First []Offender `json:"first,omitempty"` // The first few, for the log reader.
+}
+
+// An Offender names one delivery that went wrong.
+type Offender struct {
+	Publisher  string  `json:"publisher,omitempty"`
+	Subscriber string  `json:"subscriber,omitempty"`
+	Topic      string  `json:"topic,omitempty"`
+	Sequence   uint64  `json:"sequence"`
+	At         float64 `json:"at_s,omitempty"` // When it was due.
+	Text       string  `json:"text,omitempty"`
+}
+
+// Class is what can become of a delivery.
+type Class string
+
+// The verdict classes. Which of them breaks a promise: Class.Breaks.
+const (
+	DupLegal        Class = "dup-legal"        // QoS 1, resent after a connection broke: what "at least once" means.
+	LossQoS0        Class = "loss-qos0"        // QoS 0 promises nothing; still a loss.
+	LostUnknown     Class = "lost-unknown"     // Never acknowledged, never delivered: nobody had promised anything.
+	DroppedLegal    Class = "dropped-legal"    // Refused, expired, or beyond a declared limit of the session.
+	DroppedOverload Class = "dropped-overload" // Acknowledged, then dropped at a limit of the broker. Documented, and still broken.
+	Lost            Class = "lost"             // Acknowledged and never delivered.
+	Dup             Class = "duplicate"        // Delivered again where the QoS or an unbroken connection forbids it.
+	Reorder         Class = "reordered"        // A new message overtook an older one of its stream.
+	Stuck           Class = "stuck"            // An exchange that never completed.
+	Phantom         Class = "phantom"          // Received and never sent.
+	Corrupt         Class = "corrupt"          // Received with other content.
+	Late            Class = "late"             // Delivered after the drain had been given up.
+)
+
+// Totals are the sums of a phase, or of all of them.
+type Totals struct {
+	Phase      Phase   `json:"phase"`
+	Seconds    float64 `json:"seconds"`
+	Offered    int64   `json:"offered"`
+	Accepted   int64   `json:"accepted"`
+	Expected   int64   `json:"expected"`
+	Delivered  int64   `json:"delivered"` // In Measured: deliveries of messages that were due in the phase, also when they came later.
+	Duplicates int64   `json:"duplicates,omitempty"`
+	Connects   int64   `json:"connects,omitempty"`
+	Reconnects int64   `json:"reconnects,omitempty"`
+
+	OfferedRate   float64 `json:"offered_per_s"`
+	AcceptedRate  float64 `json:"accepted_per_s"`
+	DeliveredRate float64 `json:"delivered_per_s"`
+}
+
+// An Exchange is the time one kind of packet exchange took.
+type Exchange struct {
+	Name string    `json:"name"` // One of ExchangeNames.
+	Took Quantiles `json:"took"`
+}
+
+// ExchangeNames are the exchanges in the order in which a connection sees them.
+var ExchangeNames = []string{"connect", "CONNACK", "SUBACK", "PUBLISH-PUBACK", "PUBLISH-PUBREC", "PUBREL-PUBCOMP"}
+
+// Cost is what the measured part took. Pointers are nil where nothing is known, because the process
+// was not on this machine.
+type Cost struct {
+	Broker    *ProcessCost `json:"broker,omitempty"`
+	Generator *ProcessCost `json:"generator,omitempty"`
+}
+
+// ProcessCost is that of one process.
+type ProcessCost struct {
+	UserCPU            float64 `json:"cpu_user_s"`                     // Over the measured part.
+	SystemCPU          float64 `json:"cpu_system_s"`                   //
+	UserPerDelivered   float64 `json:"cpu_user_s_per_delivered"`       // 0: nothing was delivered.
+	SystemPerDelivered float64 `json:"cpu_system_s_per_delivered"`     //
+	Utilisation        float64 `json:"utilisation"`                    // CPU seconds per second; 1 is one core. Cheap messages are often cheap because a busy process batches.
+	PeakRSS            int64   `json:"peak_rss_bytes"`                 //
+	BytesPerConnection float64 `json:"bytes_per_connection,omitempty"` // Growth of RSS over the connect phase per connection; 0: not measured.
+}
+
+// PerDelivered is CPU seconds per delivered message, user and system.
+func (c *ProcessCost) PerDelivered() float64 { return c.UserPerDelivered + c.SystemPerDelivered }
+
+// Steady says whether the measured part had settled.
+type Steady struct {
+	Checked      bool    `json:"checked"`
+	Steady       bool    `json:"steady"`
+	WarmUpCut    float64 `json:"warm_up_cut_s"` // Seconds at the start that were given up.
+	BacklogTrend float64 `json:"backlog_per_s"` // Growth of the backlog, deliveries per second.
+	Text         string  `json:"text,omitempty"`
+}
+
+// An ErrorCount is an error and how often it was met.
+type ErrorCount struct {
+	Text  string  `json:"text"`
+	Count int64   `json:"count"`
+	First float64 `json:"first_s"` // When it was first met.
+}
