@@ -1,0 +1,131 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+
+	"mqttbench/broker/packet"
+	"mqttbench/broker/session"
+	"mqttbench/broker/transport"
+)
+
+// Options of New. The zero value is a broker for one machine: it listens on the
+// loopback interface, lets everybody in, and offers all of MQTT 3.1, 3.1.1 and 5.0.
+type Options struct {
+	// Listen holds the URLs to accept on, as in tcp://127.0.0.1:1883; port 0
+	// takes a free one. Default: tcp://127.0.0.1:1883.
+	Listen []string
+
+	Driver transport.Driver // Default: the platform's best.
+	Loops  int              // Default: the transport's.
+	Outbox int              // Where a connection's outbox counts as full, bytes. Default: 1 MiB.
+
+	// MaxPacket is the largest packet accepted from a client, bytes; it is the
+	// Maximum Packet Size of CONNACK. Default: 1 MiB.
+	MaxPacket int
+
+	SessionLimits session.Limits // Of each session. Zero fields: its defaults.
+
+	// ReceiveMaximum is how many QoS 1 and 2 messages one client may have
+	// unacknowledged towards the broker. Default: 65535.
+	ReceiveMaximum uint16
+
+	// TopicAliasMaximum is the highest Topic Alias a client may use. Default 64;
+	// negative: none.
+	TopicAliasMaximum int
+
+	// KeepAliveMax is the longest Keep Alive granted, rounded down to seconds. A
+	// version 5 client that asks for more, or for none, is told this one; earlier
+	// versions have no word for it and keep what they asked for. Default 0: whatever they ask.
+	KeepAliveMax time.Duration
+
+	// SessionExpiryMax is the longest Session Expiry Interval granted, rounded
+	// down to seconds. It holds for the persistent sessions of 3.1.1, too, which
+	// otherwise last for ever. Default 0: whatever they ask.
+	SessionExpiryMax time.Duration
+
+	ConnectTimeout time.Duration // From accepting a connection to its CONNECT. Default: 10 s.
+
+	MaxClients int // Network Connections that may be past CONNECT at a time. Default 0: no limit.
+
+	// ResponseInformation is given to clients that request it, [v5 3.2.2.3.15].
+	// Default: none.
+	ResponseInformation string
+
+	Logger *slog.Logger // Default: discards.
+
+	// Authenticate decides on a CONNECT, on the loop of the connection: it must
+	// not wait. Anything but Success is what CONNACK says. password is lent. Default: all may enter.
+	Authenticate func(clientID, username string, password []byte) packet.ReasonCode
+
+	// AllowPublish and AllowSubscribe decide on one Topic Name or Topic Filter
+	// (lent), on the loop of the connection. A Will Message is asked about when it is published. Default: all is allowed.
+	AllowPublish   func(clientID string, name []byte) bool
+	AllowSubscribe func(clientID string, filter []byte) bool
+}
+
+const (
+	defaultListen         = "tcp://127.0.0.1:1883"
+	defaultOutbox         = 1 << 20
+	defaultMaxPacket      = 1 << 20
+	defaultTopicAliases   = 64
+	defaultConnectTimeout = 10 * time.Second
+
+	// protocolMaxPacket is the largest packet that a Remaining Length can
+	// describe, [v5 1.5.5], with its fixed header.
+	protocolMaxPacket = 268_435_455 + 5
+
+	// smallestMaxPacket leaves room for a CONNECT of ordinary length.
+	smallestMaxPacket = 128
+)
+
+// withDefaults fills in what is zero. All contradictions come joined in one error.
+func (o Options) withDefaults() (Options, error) {
+	if len(o.Listen) == 0 {
+		o.Listen = []string{defaultListen}
+	}
+	if o.ReceiveMaximum == 0 {
+		o.ReceiveMaximum = math.MaxUint16
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	orDefault(&o.Outbox, defaultOutbox)
+	orDefault(&o.MaxPacket, defaultMaxPacket)
+	orDefault(&o.TopicAliasMaximum, defaultTopicAliases)
+	orDefault(&o.ConnectTimeout, defaultConnectTimeout)
+	o.TopicAliasMaximum = max(o.TopicAliasMaximum, 0)
+	return o, o.check()
+}
+
+func orDefault[T int | time.Duration](v *T, d T) {
+	if *v == 0 {
+		*v = d
+	}
+}
+
+func (o *Options) check() error {
+	var errs []error
+	refuse := func(wrong bool, format string, args ...any) {
+		if wrong {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	refuse(o.Loops < 0, "loops: %d is negative", o.Loops)
+	refuse(o.Outbox < 0, "outbox: %d bytes is negative", o.Outbox)
+	refuse(o.MaxPacket < smallestMaxPacket || o.MaxPacket > protocolMaxPacket,
+		"maximum packet size: %d is not within %d and %d bytes", o.MaxPacket, smallestMaxPacket, protocolMaxPacket)
+	refuse(o.TopicAliasMaximum > math.MaxUint16, "topic alias maximum: %d is more than %d", o.TopicAliasMaximum, math.MaxUint16)
+	refuse(o.KeepAliveMax < 0 || o.KeepAliveMax > 0 && o.KeepAliveMax < time.Second || o.KeepAliveMax > math.MaxUint16*time.Second,
+		"keep alive maximum: %v is not within 1s and %d s", o.KeepAliveMax, math.MaxUint16)
+	refuse(o.SessionExpiryMax < 0 || o.SessionExpiryMax >= math.MaxUint32*time.Second,
+		"session expiry maximum: %v cannot be said in MQTT", o.SessionExpiryMax)
+	refuse(o.ConnectTimeout < 0, "connect timeout: %v is negative", o.ConnectTimeout)
+	refuse(o.MaxClients < 0, "clients: %d is negative", o.MaxClients)
+	l := o.SessionLimits
+	refuse(l.MaxQueued < 0 || l.MaxQueuedBytes < 0 || l.MaxInflight < 0, "session limits: %+v has negative ones", l)
+	return errors.Join(errs...)
+}
