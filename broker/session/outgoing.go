@@ -1,0 +1,333 @@
+package session
+
+import "mqttbench/broker/packet"
+
+// A Delivery is one PUBLISH (or, when Release is set, one PUBREL) to be sent to
+// the client. Its slices are lent until the next call on the session.
+type Delivery struct {
+	Msg     *Message // Held by the session until it is acknowledged; nil when Release is set.
+	ID      packet.ID
+	QoS     packet.QoS // 1 or 2
+	Dup     bool
+	Retain  bool
+	Release bool
+	SubIDs  []uint32
+}
+
+// Verdict is what became of an offered message.
+type Verdict uint8
+
+const (
+	Send   Verdict = iota // In flight now: send what was returned.
+	Queued                // Kept, in order, behind others or until the client comes back.
+	Full                  // Refused: the session's limits are reached. Nothing was kept.
+)
+
+// Offer promises a QoS 1 or 2 message to the client. It takes a reference of its
+// own unless it returns Full, and copies subIDs. A message goes in flight directly only when the
+// session is online, nothing is queued before it and the window is open. room
+// false means that the connection cannot take more bytes now: the message is queued.
+func (s *Session) Offer(m *Message, qos packet.QoS, retained bool, subIDs []uint32, room bool) (Delivery, Verdict) {
+	if qos != 1 && qos != 2 {
+		panic("session: only QoS 1 and 2 are promised")
+	}
+	if s.Inflight()+s.Queued() >= int(s.maxQueued) || charge(m, subIDs) > s.maxBytes-s.bytes {
+		return Delivery{}, Full
+	}
+	m.Hold()
+	e := entry{msg: m, qos: qos}
+	if retained {
+		e.flags = retain
+	}
+	s.setSubIDs(&e, subIDs)
+	s.bytes += charge(m, subIDs)
+	if room && s.mayPublish() && s.Queued() == 0 {
+		return s.send(e), Send
+	}
+	if s.waiting == nil {
+		s.waiting = new(ring)
+	}
+	s.waiting.push(e)
+	return Delivery{}, Queued
+}
+
+// mayPublish reports whether a message that was not sent before may be sent now.
+func (s *Session) mayPublish() bool {
+	return s.phase == online && s.open < s.window && s.flight.n < maxSpan
+}
+
+// send puts an entry in flight; mayPublish has said that it can be.
+func (s *Session) send(e entry) Delivery {
+	e.state = published
+	e.flags |= live
+	s.open++
+	return s.delivery(s.flight.n, s.flight.push(e))
+}
+
+// delivery is what is sent for entry i of flight, the first time.
+func (s *Session) delivery(i uint32, e *entry) Delivery {
+	return Delivery{
+		Msg:    e.msg,
+		ID:     s.id(i),
+		QoS:    e.qos,
+		Retain: e.flags&retain != 0,
+		SubIDs: s.subIDs(e),
+	}
+}
+
+// Next takes the next queued message in flight, if the window allows. Messages
+// expired at now are dropped and counted, [v5 MQTT-3.3.2-5]. While a resume is not finished Next carries
+// it on, as Resend does: nothing overtakes.
+func (s *Session) Next(now int64) (Delivery, bool) {
+	if s.phase == resuming {
+		if d, ok := s.Resend(now); ok {
+			return d, true
+		}
+	}
+	for s.Queued() > 0 {
+		e := *s.waiting.at(0)
+		if !e.expired(now) && !s.mayPublish() {
+			break
+		}
+		s.waiting.pop()
+		if !e.expired(now) {
+			return s.send(e), true
+		}
+		s.expired++
+		s.letGo(&e)
+	}
+	return Delivery{}, false
+}
+
+// Expire drops and counts every waiting message that is expired at now, wherever it stands; Next looks at
+// the first only. It takes time in proportion to Queued: meant for a full session
+// and for housekeeping.
+func (s *Session) Expire(now int64) (dropped int) {
+	if s.waiting == nil {
+		return 0
+	}
+	kept := uint32(0)
+	for i := range s.waiting.n {
+		e := s.waiting.at(i)
+		if e.expired(now) {
+			s.letGo(e)
+			continue
+		}
+		*s.waiting.at(kept) = *e
+		kept++
+	}
+	dropped = int(s.waiting.n - kept)
+	s.waiting.cut(kept)
+	s.expired += uint32(dropped)
+	return dropped
+}
+
+// DropOldest drops the message that has waited longest, for a server whose policy it is to prefer new
+// messages when a session is full. It returns false when nothing waits: what was
+// sent once is never dropped. The caller counts.
+func (s *Session) DropOldest() bool {
+	if s.Queued() == 0 {
+		return false
+	}
+	s.letGo(s.waiting.at(0))
+	s.waiting.pop()
+	return true
+}
+
+// expired reports whether a waiting message is not worth sending any more. In flight this
+// is not asked: an exchange that has begun is finished, [v5 MQTT-4.3.3-7].
+func (e *entry) expired(now int64) bool {
+	return e.msg.Expires != 0 && now >= e.msg.Expires
+}
+
+// Resend yields, in original order and with original identifiers, each
+// unacknowledged PUBLISH with DUP and each owed PUBREL. It returns false when all have been
+// sent, or at a PUBLISH for which the window has no room until something is
+// acknowledged. Only then do messages leave that were not sent before. The time is not looked at: what was sent once does not
+// expire.
+func (s *Session) Resend(now int64) (Delivery, bool) {
+	if s.phase != resuming {
+		return Delivery{}, false
+	}
+	i := uint32(s.cursor)
+	e := s.flight.at(i)
+	if e.state == published && s.open >= s.window {
+		return Delivery{}, false
+	}
+	e.flags |= live
+	s.open++
+	s.cursor++
+	s.skip()
+	if e.state == released {
+		return Delivery{ID: s.id(i), QoS: e.qos, Release: true}, true
+	}
+	d := s.delivery(i, e)
+	d.Dup = true // [v5 MQTT-3.3.1-1]
+	return d, true
+}
+
+// skip moves the cursor over what need not be sent again: holes, and exchanges that the client has
+// moved on by itself since it is back. At the end the resume is over.
+func (s *Session) skip() {
+	for ; uint32(s.cursor) < s.flight.n; s.cursor++ {
+		if e := s.flight.at(uint32(s.cursor)); e.state != done && e.flags&live == 0 {
+			return
+		}
+	}
+	s.phase = online
+}
+
+// Puback, Pubrec and Pubcomp take the client's acknowledgements. known is false
+// when no such exchange is in the state that the packet belongs to (answer a PUBREC then with
+// PUBREL 0x92). A PUBREC with a reason >= 0x80 ends the exchange; otherwise
+// release is true and a PUBREL is owed (also for a repeated PUBREC).
+//
+// When one of them has made room, Next has something to send.
+func (s *Session) Puback(id packet.ID) (known bool) {
+	i, e := s.find(id)
+	if e == nil || e.qos != 1 {
+		return false
+	}
+	s.finish(i, e)
+	return true
+}
+
+func (s *Session) Pubrec(id packet.ID, reason packet.ReasonCode) (known, release bool) {
+	i, e := s.find(id)
+	switch {
+	case e == nil || e.qos != 2:
+		return false, false
+	case reason >= 0x80:
+		s.finish(i, e)
+		return true, false
+	}
+	s.letGo(e)
+	e.state = released
+	s.enliven(e)
+	return true, true
+}
+
+func (s *Session) Pubcomp(id packet.ID) (known bool) {
+	i, e := s.find(id)
+	if e == nil || e.state != released {
+		return false
+	}
+	s.finish(i, e)
+	return true
+}
+
+// enliven counts an exchange whose PUBREL answers a PUBREC that came before the
+// resume reached it. Otherwise the resume would send the PUBREL twice.
+func (s *Session) enliven(e *entry) {
+	if e.flags&live == 0 {
+		e.flags |= live
+		s.open++
+		if s.phase == resuming {
+			s.skip()
+		}
+	}
+}
+
+// find returns the exchange in flight with an identifier, and its place, or nil.
+func (s *Session) find(id packet.ID) (uint32, *entry) {
+	i := uint32(id) - uint32(s.base)
+	if id < s.base {
+		i += maxSpan // There is no identifier 0: 1 follows 65535.
+	}
+	if id == 0 || i >= s.flight.n {
+		return 0, nil
+	}
+	e := s.flight.at(i)
+	if e.state == done {
+		return 0, nil
+	}
+	return i, e
+}
+
+// id is the Packet Identifier of entry i of flight.
+func (s *Session) id(i uint32) packet.ID {
+	n := uint32(s.base) + i
+	if n > maxSpan {
+		n -= maxSpan
+	}
+	return packet.ID(n)
+}
+
+// finish ends the exchange at place i of flight.
+func (s *Session) finish(i uint32, e *entry) {
+	s.letGo(e)
+	if e.flags&live != 0 {
+		s.open--
+	}
+	e.state = done
+	s.holes++
+	if i == 0 {
+		s.closeHoles()
+	}
+	if s.phase == resuming {
+		s.skip()
+	}
+}
+
+// closeHoles moves the front of flight to the oldest exchange that is not complete.
+func (s *Session) closeHoles() {
+	for s.flight.n > 0 && s.flight.at(0).state == done {
+		s.flight.pop()
+		s.holes--
+		s.base = s.id(1)
+		if s.cursor > 0 {
+			s.cursor--
+		}
+	}
+}
+
+// letGo releases what an entry holds.
+func (s *Session) letGo(e *entry) {
+	if e.msg == nil {
+		return
+	}
+	s.bytes -= charge(e.msg, s.subIDs(e))
+	if e.flags&subList != 0 {
+		s.lists.drop(e.subID[0])
+		if s.lists.empty() {
+			s.lists = nil
+		}
+	}
+	e.flags &^= subList | oneSubID
+	e.msg.Release()
+	e.msg = nil
+}
+
+// charge is what a promise counts in bytes. Lists of Subscription Identifiers count too: a client chooses how
+// many of its subscriptions overlap.
+func charge(m *Message, subIDs []uint32) int {
+	if len(subIDs) > 1 {
+		return m.Size() + 4*len(subIDs)
+	}
+	return m.Size()
+}
+
+func (s *Session) setSubIDs(e *entry, ids []uint32) {
+	switch len(ids) {
+	case 0:
+	case 1:
+		e.subID[0] = ids[0]
+		e.flags |= oneSubID
+	default:
+		if s.lists == nil {
+			s.lists = new(subLists)
+		}
+		e.subID[0] = s.lists.put(ids)
+		e.flags |= subList
+	}
+}
+
+func (s *Session) subIDs(e *entry) []uint32 {
+	switch {
+	case e.flags&oneSubID != 0:
+		return e.subID[:]
+	case e.flags&subList != 0:
+		return s.lists.lists[e.subID[0]]
+	}
+	return nil
+}
