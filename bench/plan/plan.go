@@ -1,0 +1,145 @@
+package plan
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"mqttbench/broker/packet"
+)
+
+// A Plan is a run that has been settled. It stands in the manifest of the result file, and the
+// same Plan gives the same run again: the same Topic Names, due times and churn.
+//
+// The zero value of a field means what its comment says; WithDefaults fills in the others.
+// Validate before use: the functions of a Plan assume that it is valid.
+type Plan struct {
+	Seed  uint64 `json:"seed,string"` // Of all that is random. A string in the file: JSON readers round beyond 2^53.
+	RunID uint16 `json:"run_id"`      // Stands in every stamp, so that a message of another run is noticed.
+	Run   string `json:"run"`         // Stands in Topic Names and Client Identifiers. Default: RunID in hexadecimal.
+
+	Pattern     Pattern `json:"pattern"` // Default Pairs.
+	Publishers  int     `json:"publishers"`
+	Subscribers int     `json:"subscribers"`
+	ShareName   string  `json:"share_name,omitempty"` // Not empty: all subscribers are members of one shared subscription, [v5 4.8.2]. Only with FanIn.
+	Topic       string  `json:"topic"`                // Template; see Plan.TopicName. Default DefaultTopic.
+
+	Version           packet.Version `json:"mqtt_version"` // Protocol Version: 3, 4 or 5. Default 4, which is 3.1.1.
+	PubQoS            packet.QoS     `json:"publish_qos"`
+	SubQoS            packet.QoS     `json:"subscribe_qos"`
+	Retain            bool           `json:"retain,omitempty"`
+	PublisherSession  Session        `json:"publisher_session"`  // Default Clean.
+	SubscriberSession Session        `json:"subscriber_session"` // Default Clean.
+	Window            int            `json:"window"`             // QoS 1 and 2 messages in flight per publisher. Default 20.
+	Payload           int            `json:"payload_bytes"`      // Of every Application Message, stamp included. At least StampSize; the default.
+
+	Closed   bool     `json:"closed,omitempty"` // A publisher sends as soon as its window allows. Nothing is due, and Rate must be 0.
+	Rate     float64  `json:"rate_per_s"`       // Messages a second, of all publishers together. 0 with Closed false: nothing is published.
+	Arrivals Arrivals `json:"arrivals"`         // Default Constant.
+	Warmup   Duration `json:"warm_up_s"`        // Published like the rest, and not measured.
+	Duration Duration `json:"duration_s"`       // Of the measured part, which follows the warm-up.
+
+	Churn Churn `json:"churn,omitzero"`
+}
+
+// Pattern is who receives what.
+type Pattern string
+
+// The patterns.
+const (
+	// Pairs: publisher i sends to subscriber i, each pair on a Topic Name of its own. If the counts
+	// differ, the larger side is dealt out evenly over the smaller one.
+	Pairs Pattern = "pairs"
+	// FanIn: every subscriber takes everything through one wildcard, or, with a ShareName, all take turns.
+	FanIn Pattern = "fan-in"
+	// FanOut: every subscriber subscribes to the Topic Name of every publisher.
+	FanOut Pattern = "fan-out"
+)
+
+// Arrivals is how the due times of one publisher are spread.
+type Arrivals string
+
+// The arrival processes.
+const (
+	// Constant: equal gaps, as sensors publish; every publisher has a random phase.
+	Constant Arrivals = "constant"
+	// Poisson: exponential gaps, as many independent sources make together.
+	Poisson Arrivals = "poisson"
+	// Burst: equal gaps and no phase, so that all publishers publish at the same instants.
+	Burst Arrivals = "burst"
+)
+
+// Session is whether a client's Session State survives its Network Connections.
+type Session string
+
+// The sessions.
+const (
+	Clean      Session = "clean"      // Clean Start, and the session ends with the connection.
+	Persistent Session = "persistent" // The session outlives every connection of the run.
+)
+
+// Churn is who comes and goes during the measured part. The zero value is nobody.
+type Churn struct {
+	Rate   float64  `json:"rate_per_s"` // Connections ended a second, all clients together.
+	Abrupt float64  `json:"abrupt"`     // The share of them (0 to 1) that are cut with a TCP RST and not a DISCONNECT.
+	Down   Duration `json:"down_s"`     // How long a client stays away.
+	Who    Who      `json:"who"`        // Default ChurnSubscribers.
+}
+
+// Who says which clients churn.
+type Who string
+
+// Who may churn.
+const (
+	ChurnSubscribers Who = "subscribers"
+	ChurnPublishers  Who = "publishers"
+	ChurnBoth        Who = "both"
+)
+
+// Defaults and limits of a Plan.
+const (
+	DefaultTopic   = "mqttbench/%r/%i"
+	DefaultWindow  = 20 // What mosquitto lets be in flight by default.
+	MaxClients     = 1 << 24
+	MaxFanOut      = 1000        // Publishers of a FanOut plan: each is a filter of every subscriber.
+	MaxPayload     = 268_435_000 // Bytes. A Remaining Length is at most 268,435,455, and the Topic Name is part of it.
+	MaxPerStream   = math.MaxUint32 - 1
+	maxShareName   = 64
+	maxRunName     = 32
+	publisherMark  = "p"
+	subscriberMark = "s"
+)
+
+// Duration is a time.Duration that is written in seconds.
+type Duration time.Duration
+
+// MarshalJSON writes d as a number of seconds.
+func (d Duration) MarshalJSON() ([]byte, error) {
+	return json.Marshal(time.Duration(d).Seconds())
+}
+
+// UnmarshalJSON reads a number of seconds, or a string as time.ParseDuration takes it.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var text string
+	if json.Unmarshal(b, &text) == nil {
+		v, err := time.ParseDuration(text)
+		*d = Duration(v)
+		return err
+	}
+	var seconds float64
+	if err := json.Unmarshal(b, &seconds); err != nil {
+		return fmt.Errorf("a duration is a number of seconds or a string such as \"30s\": %w", err)
+	}
+	*d = Duration(math.Round(seconds * 1e9))
+	return nil
+}
+
+func (d Duration) String() string { return time.Duration(d).String() }
+
+// End is when publishing ends, in ns since its start: nothing is due from there on.
+func (p *Plan) End() int64 { return int64(p.Warmup) + int64(p.Duration) }
+
+// Measured reports whether a message due at due (ns since the start of publishing) is counted in
+// the results. A message belongs to the part of the run in which it was due, however late it is.
+func (p *Plan) Measured(due int64) bool { return due >= int64(p.Warmup) && due < p.End() }
