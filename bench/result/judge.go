@@ -1,21 +1,150 @@
 package result
 
+import (
+	"cmp"
+	"slices"
+)
+
+// classes are the verdict classes, worst first.
+var classes = []struct {
+	class  Class
+	breaks bool
+	absent bool // A delivery that has not been seen; one that was cut off by an interruption could still have come.
+}{
+	{Corrupt, true, false},
+	{Phantom, true, false},
+	{Lost, true, true},
+	{Dup, true, false},
+	{Reorder, true, false},
+	{Stuck, true, true},
+	{DroppedOverload, true, true},
+	{Late, true, true},
+	{LossQoS0, false, true},
+	{DroppedLegal, false, true},
+	{LostUnknown, false, true},
+	{DupLegal, false, false},
+}
+
+// rank is the place of a class in classes; an unknown class, of a later writer, is the worst: what
+// cannot be read must not pass for kept.
+func (c Class) rank() int {
+	for i, k := range classes {
+		if k.class == c {
+			return i
+		}
+	}
+	return -1
+}
+
 // Breaks reports whether the class breaks a promise of MQTT.
-func (c Class) Breaks() bool { panic("todo") }
+func (c Class) Breaks() bool {
+	i := c.rank()
+	return i < 0 || classes[i].breaks
+}
+
+// absent reports whether the class says that a delivery is missing.
+func (c Class) absent() bool {
+	i := c.rank()
+	return i >= 0 && classes[i].absent
+}
 
 // Kept reports whether no finding breaks a promise.
-func (c *Contract) Kept() bool { panic("todo") }
+func (c *Contract) Kept() bool {
+	return !slices.ContainsFunc(c.Findings, func(f Finding) bool { return f.Count > 0 && f.Class.Breaks() })
+}
 
 // Count is how many deliveries were given the class.
-func (c *Contract) Count(class Class) int64 { panic("todo") }
+func (c *Contract) Count(class Class) (n int64) {
+	for _, f := range c.Findings {
+		if f.Class == class {
+			n += f.Count
+		}
+	}
+	return n
+}
 
-// Judge sets Outcome, Validity and ExitCode from the contracts, the gates, Steady and Interrupted.
-// An Outcome of Failed stays. Exit codes: 0 valid and kept, 1 a contract broken or the run failed, 2 invalid,
-// 3 noisy or not steady, 130 interrupted. 2 goes before 1: an instrument that is not to be trusted accuses nobody.
-func (s *Summary) Judge() { panic("todo") }
+// Missing is how many deliveries that were owed have not been seen, for whatever reason.
+func (c *Contract) Missing() int64 { return max(0, c.Expected-c.Delivered) }
 
-// Total adds up the intervals of a phase; PhaseMeasure includes the deliveries and acceptances of the drain.
-func Total(intervals []Interval, phase Phase) Totals { panic("todo") }
+// Judge sets Outcome, Validity and ExitCode from the contracts, the gates, Steady and Interrupted,
+// and puts findings in order, worst first. An Outcome of Failed stays.
+//
+// Exit codes: 0 valid and kept, 1 a contract broken or the run failed, 2 invalid, 3 noisy or not
+// steady, 130 interrupted. 2 goes before 1: an instrument that is not to be trusted accuses nobody.
+func (s *Summary) Judge() {
+	s.Validity = s.validity()
+	broken := false
+	for i := range s.Contracts {
+		c := &s.Contracts[i]
+		slices.SortStableFunc(c.Findings, func(a, b Finding) int { return cmp.Compare(a.Class.rank(), b.Class.rank()) })
+		broken = broken || s.breaks(c)
+	}
+	switch {
+	case s.Outcome == Failed:
+	case broken:
+		s.Outcome = Broken
+	case s.Interrupted:
+		s.Outcome = Unknown
+	case len(s.Contracts) == 0:
+		s.Outcome = Unjudged
+	default:
+		s.Outcome = Kept
+	}
+	s.ExitCode = s.exitCode()
+}
 
-// NewProcessCost is the cost of a process: what it took over a stretch of seconds in which delivered messages were delivered.
-func NewProcessCost(used Usage, seconds float64, delivered int64) *ProcessCost { panic("todo") }
+// breaks is Contract.Kept negated, with mercy for an interrupted run: what it did not see may have
+// been under way.
+func (s *Summary) breaks(c *Contract) bool {
+	if !s.Interrupted {
+		return !c.Kept()
+	}
+	return slices.ContainsFunc(c.Findings, func(f Finding) bool {
+		return f.Count > 0 && f.Class.Breaks() && !f.Class.absent()
+	})
+}
+
+func (s *Summary) validity() Validity {
+	v := ValidityOK
+	for _, g := range s.Gates {
+		switch {
+		case g.Passed:
+		case g.Fails == ValidityNoisy:
+			if v == ValidityOK {
+				v = ValidityNoisy
+			}
+		default:
+			v = ValidityInvalid
+		}
+	}
+	return v
+}
+
+func (s *Summary) exitCode() int {
+	switch {
+	case s.Outcome == Failed:
+		return 1
+	case s.Interrupted:
+		return 130
+	case s.Validity == ValidityInvalid:
+		return 2
+	case s.Outcome == Broken:
+		return 1
+	case s.Validity == ValidityNoisy, s.Steady.Checked && !s.Steady.Steady:
+		return 3
+	}
+	return 0
+}
+
+// Lossy reports whether deliveries are missing that QoS 1 or 2 had promised. The latencies of such a run
+// are those of the messages that survived: often a pleasant sight, and a lie.
+func (s *Summary) Lossy() bool {
+	for i := range s.Contracts {
+		for _, f := range s.Contracts[i].Findings {
+			if f.Count > 0 && f.Class.Breaks() && f.Class.absent() {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,25 +1,195 @@
 package result
 
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// The unit of analysis is the run, not the message: a million messages of one run share one broker
+// start, one memory layout, one neighbour on the machine. Nothing here assumes a distribution,
+// because latencies over runs have none that is known.
+
+const (
+	confidence = 0.95
+	alpha      = 1 - confidence
+
+	// exactLimit bounds the exact Mann-Whitney test, in values: its table grows with the cube.
+	exactLimit = 50
+)
+
 // An Estimate is a median over runs with its interval.
 type Estimate struct {
 	N          int
 	Median     float64
-	Lo, Hi     float64 // With Confidence 0: the range of the values, which is no confidence interval.
-	Confidence float64 // At least 0.95, or 0 if N is too small for that.
-	Warnings   []string
+	Lo, Hi     float64  // With Confidence 0: the range of the values, which is no confidence interval.
+	Confidence float64  // At least 0.95, or 0 if N is too small for that.
+	Warnings   []string // For the reader of the figure; never printed and lost.
 }
 
 // Median estimates a median without assuming a distribution: the interval is between two order
-// statistics. It takes six values to make one of 95 %.
-func Median(values []float64) Estimate { panic("todo") }
+// statistics. It takes six values to make one of 95 %: 1 - 2/2^6 = 96.9 %. NaN for no values.
+func Median(values []float64) Estimate {
+	v := slices.Sorted(slices.Values(values))
+	n := len(v)
+	if n == 0 {
+		return Estimate{Median: math.NaN(), Lo: math.NaN(), Hi: math.NaN()}
+	}
+	e := Estimate{N: n, Median: middle(v), Lo: v[0], Hi: v[n-1]}
+	rank, covered := medianRank(n)
+	if rank < 0 {
+		if n > 1 {
+			e.Warnings = append(e.Warnings, fmt.Sprintf("%d runs: the range is shown; a confidence interval needs 6", n))
+		}
+		return e
+	}
+	e.Lo, e.Hi, e.Confidence = v[rank], v[n-1-rank], covered
+	return e
+}
 
-// MannWhitney is the two-sided p-value of a and b coming from the same distribution: exact, ties included, up to 50
-// values in all; by the normal approximation beyond.
-func MannWhitney(a, b []float64) (p float64, warnings []string) { panic("todo") }
+// middle is the median of a sorted sample.
+func middle(sorted []float64) float64 {
+	n := len(sorted)
+	if n%2 == 1 {
+		return sorted[n/2]
+	}
+	return (sorted[n/2-1] + sorted[n/2]) / 2
+}
+
+// medianRank is the largest 0-based rank such that the order statistics rank and n-1-rank enclose
+// the median with the wanted confidence, and that confidence; -1 if none does.
+func medianRank(n int) (rank int, covered float64) {
+	rank, tail := -1, 0.0
+	for k := 0; k < n/2; k++ {
+		tail += binomialHalf(n, k)
+		if 1-2*tail < confidence {
+			break
+		}
+		rank, covered = k, 1-2*tail
+	}
+	return rank, covered
+}
+
+// binomialHalf is the probability of k heads in n fair throws. By logarithms, lest 2^n overflow.
+func binomialHalf(n, k int) float64 {
+	a, _ := math.Lgamma(float64(n + 1))
+	b, _ := math.Lgamma(float64(k + 1))
+	c, _ := math.Lgamma(float64(n - k + 1))
+	return math.Exp(a - b - c - float64(n)*math.Ln2)
+}
+
+// MannWhitney is the two-sided p-value of a and b coming from the same distribution: exact, ties
+// included, up to 50 values in all; by the normal approximation beyond.
+func MannWhitney(a, b []float64) (p float64, warnings []string) {
+	n, m := len(a), len(b)
+	if n == 0 || m == 0 {
+		return 1, []string{"one side has no values"}
+	}
+	ranks, ties := doubledRanks(a, b)
+	sum := 0
+	for _, r := range ranks[:n] {
+		sum += r
+	}
+	if n+m > exactLimit {
+		return normalMannWhitney(sum, n, m, ties), nil
+	}
+	lower, upper, all := 0.0, 0.0, 0.0
+	for s, ways := range subsetSums(ranks, n) {
+		all += ways
+		if s <= sum {
+			lower += ways
+		}
+		if s >= sum {
+			upper += ways
+		}
+	}
+	// The smallest p that these sample sizes can give: all of a before all of b.
+	if least := 2 / binomial(n+m, n); least >= alpha {
+		warnings = append(warnings, fmt.Sprintf("%d and %d runs can never show a difference at p < %.2f; 4 of each can", n, m, alpha))
+	}
+	return math.Min(1, 2*math.Min(lower, upper)/all), warnings
+}
+
+// doubledRanks are the ranks of a's and then b's values among all of them, times two so that the
+// middle rank of a tie is whole; and the sizes of the ties.
+func doubledRanks(a, b []float64) (ranks, ties []int) {
+	all := slices.Concat(a, b)
+	order := make([]int, len(all))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int {
+		switch {
+		case all[i] < all[j]:
+			return -1
+		case all[i] > all[j]:
+			return 1
+		}
+		return 0
+	})
+	ranks = make([]int, len(all))
+	for from := 0; from < len(order); {
+		to := from + 1
+		for to < len(order) && all[order[to]] == all[order[from]] {
+			to++
+		}
+		for _, i := range order[from:to] {
+			ranks[i] = from + 1 + to // 1-based first and last rank of the tie, added.
+		}
+		ties = append(ties, to-from)
+		from = to
+	}
+	return ranks, ties
+}
+
+// subsetSums counts, for every sum, the subsets of n ranks that have it.
+func subsetSums(ranks []int, n int) []float64 {
+	total := 0
+	for _, r := range ranks {
+		total += r
+	}
+	ways := make([][]float64, n+1) // [size][sum]
+	for k := range ways {
+		ways[k] = make([]float64, total+1)
+	}
+	ways[0][0] = 1
+	for _, r := range ranks {
+		for k := n; k > 0; k-- {
+			for s := total; s >= r; s-- {
+				ways[k][s] += ways[k-1][s-r]
+			}
+		}
+	}
+	return ways[n]
+}
+
+func binomial(n, k int) float64 {
+	a, _ := math.Lgamma(float64(n + 1))
+	b, _ := math.Lgamma(float64(k + 1))
+	c, _ := math.Lgamma(float64(n - k + 1))
+	return math.Round(math.Exp(a - b - c))
+}
+
+// normalMannWhitney: with continuity correction and the variance corrected for ties. doubled is the
+// rank sum of the first sample times two.
+func normalMannWhitney(doubled, n, m int, ties []int) float64 {
+	N := float64(n + m)
+	correction := 0.0
+	for _, t := range ties {
+		correction += math.Pow(float64(t), 3) - float64(t)
+	}
+	variance := float64(n*m) / 12 * (N + 1 - correction/(N*(N-1)))
+	if variance <= 0 {
+		return 1
+	}
+	distance := math.Abs(float64(doubled)/2 - float64(n)*(N+1)/2)
+	z := math.Max(0, distance-0.5) / math.Sqrt(variance)
+	return math.Min(1, math.Erfc(z/math.Sqrt2))
+}
 
 // A Ratio is how many times a's value b has.
 type Ratio struct {
-	Value      float64 // Median of the paired ratios; unpaired, ratio of the medians.
+	Value      float64 // Median of the ratios of the pairs; unpaired, of all pairs there can be.
 	Lo, Hi     float64
 	Confidence float64 // 0: Lo and Hi are the range.
 	P          float64 // Sign test if Paired, Mann-Whitney otherwise; 1 if it cannot be told.
@@ -29,8 +199,98 @@ type Ratio struct {
 	Warnings   []string
 }
 
-// PairedRatio compares runs made in pairs: b[i] directly before or after a[i].
-func PairedRatio(a, b []float64) Ratio { panic("todo") }
+// PairedRatio compares runs made in pairs: b[i] directly before or after a[i], so that whatever the
+// machine did meanwhile it did to both.
+func PairedRatio(a, b []float64) Ratio {
+	r := Ratio{Value: math.NaN(), Lo: math.NaN(), Hi: math.NaN(), P: 1, Paired: true, N: min(len(a), len(b))}
+	if !positive(a) || !positive(b) || r.N == 0 {
+		return r.without("a ratio needs values above zero")
+	}
+	logs := make([]float64, r.N)
+	up, down := 0, 0
+	for i := range logs {
+		logs[i] = math.Log(b[i] / a[i])
+		switch {
+		case logs[i] > 0:
+			up++
+		case logs[i] < 0:
+			down++
+		}
+	}
+	e := Median(logs)
+	r.Value, r.Lo, r.Hi, r.Confidence = math.Exp(e.Median), math.Exp(e.Lo), math.Exp(e.Hi), e.Confidence
+	r.P = signTest(up, down)
+	r.Shown = r.P < alpha
+	if r.N < 6 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("%d pairs can never show a difference at p < %.2f; 6 can", r.N, alpha))
+	}
+	return r
+}
 
-// UnpairedRatio compares runs made apart.
-func UnpairedRatio(a, b []float64) Ratio { panic("todo") }
+// signTest is the two-sided p-value of as many ups and downs being chance. Pairs without a
+// difference say nothing and are not counted.
+func signTest(up, down int) float64 {
+	p := 0.0
+	for k := 0; k <= min(up, down); k++ {
+		p += binomialHalf(up+down, k)
+	}
+	return math.Min(1, 2*p)
+}
+
+// UnpairedRatio compares runs made apart: the median of all ratios b[j]/a[i] (Hodges and Lehmann's
+// estimate, of logarithms), with the interval that the Mann-Whitney test would not reject.
+func UnpairedRatio(a, b []float64) Ratio {
+	r := Ratio{Value: math.NaN(), Lo: math.NaN(), Hi: math.NaN(), P: 1, N: min(len(a), len(b))}
+	if !positive(a) || !positive(b) || r.N == 0 {
+		return r.without("a ratio needs values above zero")
+	}
+	var ratios []float64
+	for _, x := range a {
+		for _, y := range b {
+			ratios = append(ratios, y/x)
+		}
+	}
+	slices.Sort(ratios)
+	last := len(ratios) - 1
+	r.Value, r.Lo, r.Hi = middle(ratios), ratios[0], ratios[last]
+	r.P, r.Warnings = MannWhitney(a, b)
+	r.Shown = r.P < alpha
+	if rank, covered := shiftRank(len(a), len(b)); rank >= 0 {
+		r.Lo, r.Hi, r.Confidence = ratios[rank], ratios[last-rank], covered
+	}
+	return r
+}
+
+// shiftRank is medianRank for the n*m ratios of two samples: the distribution of U, which counts how
+// many of them are below one, takes the place of the binomial.
+func shiftRank(n, m int) (rank int, covered float64) {
+	if n+m > exactLimit {
+		N := float64(n * m)
+		half := 1.96 * math.Sqrt(N*float64(n+m+1)/12)
+		return max(-1, int(N/2-half)), confidence
+	}
+	ranks := make([]int, n+m)
+	for i := range ranks {
+		ranks[i] = i + 1
+	}
+	ways := subsetSums(ranks, n)
+	all, tail, least := binomial(n+m, n), 0.0, n*(n+1)/2
+	rank = -1
+	for u := 0; u <= n*m/2; u++ {
+		tail += ways[least+u] / all
+		if 1-2*tail < confidence {
+			break
+		}
+		rank, covered = u, 1-2*tail
+	}
+	return rank, covered
+}
+
+func positive(values []float64) bool {
+	return !slices.ContainsFunc(values, func(v float64) bool { return !(v > 0) })
+}
+
+func (r Ratio) without(reason string) Ratio {
+	r.Warnings = append(r.Warnings, reason)
+	return r
+}

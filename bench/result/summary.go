@@ -38,11 +38,13 @@ const (
 type Validity string
 
 // The degrees of validity. Noisy: counts, cost and verdicts stand, latencies do not compare.
-// Invalid: the instrument was at its limit, or the run was not what the plan said.
+// Invalid: the instrument was at its limit, or the run was not what the plan said. Unknown: the run
+// was killed before it could be told.
 const (
 	ValidityOK      Validity = "OK"
 	ValidityNoisy   Validity = "NOISY"
 	ValidityInvalid Validity = "INVALID"
+	ValidityUnknown Validity = "UNKNOWN"
 )
 
 // A Gate is one condition a run must meet to be believed.
