@@ -34,21 +34,34 @@ func (s *Session) Offer(m *Message, qos packet.QoS, retained bool, subIDs []uint
 	if s.Inflight()+s.Queued() >= int(s.maxQueued) || charge(m, subIDs) > s.maxBytes-s.bytes {
 		return Delivery{}, Full
 	}
+	direct := room && s.mayPublish() && s.Queued() == 0
+	var e *entry
+	if direct {
+		e = s.flight.push()
+	} else {
+		e = s.wait()
+	}
 	m.Hold()
-	e := entry{msg: m, qos: qos}
+	e.msg, e.qos = m, qos
 	if retained {
 		e.flags = retain
 	}
-	s.setSubIDs(&e, subIDs)
-	s.bytes += charge(m, subIDs)
-	if room && s.mayPublish() && s.Queued() == 0 {
-		return s.send(e), Send
+	if len(subIDs) > 0 {
+		s.setSubIDs(e, subIDs)
 	}
+	s.bytes += charge(m, subIDs)
+	if direct {
+		return s.sent(e), Send
+	}
+	return Delivery{}, Queued
+}
+
+// wait appends to the queue of those that are not in flight.
+func (s *Session) wait() *entry {
 	if s.waiting == nil {
 		s.waiting = new(ring)
 	}
-	s.waiting.push(e)
-	return Delivery{}, Queued
+	return s.waiting.push()
 }
 
 // mayPublish reports whether a message that was not sent before may be sent now.
@@ -56,12 +69,12 @@ func (s *Session) mayPublish() bool {
 	return s.phase == online && s.open < s.window && s.flight.n < maxSpan
 }
 
-// send puts an entry in flight; mayPublish has said that it can be.
-func (s *Session) send(e entry) Delivery {
+// sent begins the exchange of the newest entry of flight; mayPublish has said that it may.
+func (s *Session) sent(e *entry) Delivery {
 	e.state = published
 	e.flags |= live
 	s.open++
-	return s.delivery(s.flight.n, s.flight.push(e))
+	return s.delivery(s.flight.n-1, e)
 }
 
 // delivery is what is sent for entry i of flight, the first time.
@@ -91,7 +104,9 @@ func (s *Session) Next(now int64) (Delivery, bool) {
 		}
 		s.waiting.pop()
 		if !e.expired(now) {
-			return s.send(e), true
+			p := s.flight.push()
+			*p = e
+			return s.sent(p), true
 		}
 		s.expired++
 		s.letGo(&e)
@@ -309,7 +324,6 @@ func charge(m *Message, subIDs []uint32) int {
 
 func (s *Session) setSubIDs(e *entry, ids []uint32) {
 	switch len(ids) {
-	case 0:
 	case 1:
 		e.subID[0] = ids[0]
 		e.flags |= oneSubID

@@ -51,8 +51,8 @@ type ring struct {
 }
 
 // Rings of minSlots (128 bytes) are kept once a session has had traffic: giving
-// back and fetching for each message would cost more than the message does.
-// Larger ones come from pools and return there, up to maxPooledSlots (64 KiB).
+// back and fetching for each message would cost more than the message does. When they grow
+// and shrink the slots come from pools and return there, up to maxPooledSlots (64 KiB).
 const (
 	minSlots       = 8
 	maxPooledSlots = 4096
@@ -64,15 +64,13 @@ func (r *ring) at(i uint32) *entry {
 	return &r.slots[(r.front+i)&uint32(len(r.slots)-1)]
 }
 
-// push appends e and returns its place, which is valid until the next push or pop.
-func (r *ring) push(e entry) *entry {
+// push appends a zero entry to be filled in. The pointer is valid until the next push or pop.
+func (r *ring) push() *entry {
 	if int(r.n) == len(r.slots) {
 		r.resize(max(minSlots, 2*len(r.slots)))
 	}
-	p := r.at(r.n)
-	*p = e
 	r.n++
-	return p
+	return r.at(r.n - 1)
 }
 
 // pop forgets the first entry. The ring is not empty.
@@ -80,7 +78,9 @@ func (r *ring) pop() {
 	r.slots[r.front] = entry{}
 	r.front = (r.front + 1) & uint32(len(r.slots)-1)
 	r.n--
-	r.shrink()
+	if int(r.n) <= len(r.slots)/8 {
+		r.shrink()
+	}
 }
 
 // cut forgets all entries from the n-th on.
@@ -111,7 +111,7 @@ func (r *ring) resize(size int) {
 
 // getSlots returns n zero slots. n is a power of two.
 func getSlots(n int) []entry {
-	if n > minSlots && n <= maxPooledSlots {
+	if n >= minSlots && n <= maxPooledSlots {
 		if p, ok := ringPools[bits.TrailingZeros(uint(n))].Get().(*entry); ok {
 			return unsafe.Slice(p, n)
 		}
@@ -121,7 +121,7 @@ func getSlots(n int) []entry {
 
 // putSlots takes slots back. A pointer goes into the pool, for a slice in an interface is an allocation.
 func putSlots(slots []entry) {
-	if n := len(slots); n > minSlots && n <= maxPooledSlots {
+	if n := len(slots); n >= minSlots && n <= maxPooledSlots {
 		clear(slots)
 		ringPools[bits.TrailingZeros(uint(n))].Put(&slots[0])
 	}
