@@ -2,6 +2,10 @@ package packet
 
 import "fmt"
 
+// ReasonCode, [v5 2.4]. For 3.1.1 the CONNACK return codes and SUBACK codes are
+// translated by the codec so that the rest of the program speaks version 5.
+type ReasonCode uint8
+
 // The Reason Codes, by the names of the table in [v5 2.4]. Zero has three names
 // there, one for each kind of packet it may stand in.
 const (
