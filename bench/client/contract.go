@@ -1,10 +1,7 @@
-// Package client is who carries out a plan: MQTT clients, thousands on a few event loops.
-//
-// A Group is a serial executor with clients on it. Clients are told what to do by method calls on
-// their Group and report through their Observer, on their Group; nothing waits.
 package client
 
 import (
+	"net"
 	"time"
 
 	"mqttbench/broker/packet"
@@ -12,17 +9,18 @@ import (
 
 // Options are those of one client.
 type Options struct {
-	URL                      string // tcp://host:port or unix:///path
-	ClientID                 string
+	URL                      string         // tcp://host:port or unix:///path
+	ClientID                 string         // Empty with version 5: the server's choice, kept for all later connections.
 	Version                  packet.Version // Default V311.
 	CleanStart               bool           // 3.1.1: Clean Session.
 	SessionExpiry            uint32         // Version 5, seconds; for 3.1.1 CleanStart decides.
-	KeepAlive                time.Duration  // Rounded to seconds; default 60 s.
+	KeepAlive                time.Duration  // Rounded to seconds; default 60 s; negative: off.
 	Username                 string
 	Password                 string
 	HasUsername, HasPassword bool
 	Window                   int           // QoS 1/2 messages in flight; default 20; bounded by the server's Receive Maximum.
 	ConnectTimeout           time.Duration // From dialling to CONNACK; default 10 s.
+	Local                    net.Addr      // Where to dial from; nil: the system's choice.
 }
 
 // A Message is one PUBLISH to be made.
@@ -62,7 +60,8 @@ const (
 	Phases
 )
 
-// An Observer hears what happens to a client, one call at a time, on its Group.
+// An Observer hears what happens to a client, one call at a time, on its Group. Every method of every Client of the
+// Group may be called from within.
 type Observer interface {
 	// Connected: CONNACK 0 has come; resends have been put on the wire before this call.
 	Connected(sessionPresent bool, now int64)
@@ -70,9 +69,10 @@ type Observer interface {
 	Refused(reason packet.ReasonCode)
 	// Subscribed: the SUBACK of a Subscribe, its codes lent.
 	Subscribed(codes []packet.ReasonCode, now int64)
-	// Acked: a message's exchange is complete (PUBACK, or PUBCOMP), or was refused with a reason >= 0x80.
+	// Acked: a message's exchange is complete (PUBACK, or PUBCOMP), or was refused with a reason >= 0x80: by the
+	// server, or by this client because the server had forbidden such messages in its CONNACK (any QoS then).
 	Acked(token uint64, reason packet.ReasonCode, now int64)
-	// Received: a PUBLISH has come.
+	// Received: a PUBLISH has come. It is acknowledged after the return.
 	Received(r *Reception)
 	// Took: one exchange of a phase took d.
 	Took(p Phase, d time.Duration)
@@ -86,12 +86,14 @@ type Observer interface {
 type Client interface {
 	// Connect opens a Network Connection and, once CONNACK says that a session is present, resends what is owed: unacknowledged PUBLISH with DUP, PUBREL,
 	// original identifiers, original order. If the server has lost the session, unacknowledged QoS 1/2 messages are published anew (new exchange, DUP 0), before
-	// any new traffic, and incoming QoS 2 identifiers are forgotten.
+	// any new traffic, and incoming QoS 2 identifiers are forgotten. While connecting or connected it does nothing; while closing, it
+	// takes effect after Disconnected.
 	Connect()
+	// Subscribe and Unsubscribe do nothing unless connected, and are not repeated after a connection is lost.
 	Subscribe(filters []string, qos packet.QoS)
 	Unsubscribe(filters []string)
-	// Publish puts m on the wire now and reports false when it may not: not connected, window full (QoS 1/2), or
-	// the outbox is full. Then nothing happened; Writable follows.
+	// Publish puts m on the wire now and reports false when it may not: not connected, window full (QoS 1/2),
+	// resends still waiting for the server's Receive Maximum, or the outbox is full. Then nothing happened; Writable follows.
 	Publish(m *Message) bool
 	// Disconnect sends DISCONNECT and closes. Cut closes with a TCP RST, saying nothing.
 	Disconnect()
@@ -104,10 +106,11 @@ type Client interface {
 
 // A Group is a serial executor that owns clients.
 type Group interface {
+	// New makes a client. Any goroutine may call it; the client's methods belong on the Group.
 	New(o Options, obs Observer) Client
-	// Post runs f on the group soon.
+	// Post runs f on the group soon. Any goroutine may call it.
 	Post(f func())
-	// SetTimer: as transport.Loop.SetTimer. It is what paces publishing.
+	// SetTimer: as transport.Loop.SetTimer. It is what paces publishing. nil ends it. Call it on the group.
 	SetTimer(f func(now int64) (next int64))
 	// Now is transport.Clock at the start of this turn.
 	Now() int64
@@ -120,5 +123,29 @@ type Engine interface {
 	Close() error
 }
 
-// NewNative makes the native engine: groups event loops.
-func NewNative(groups int, precise bool) (Engine, error) { panic("todo") }
+// withDefaults fills in what zero stands for.
+func (o Options) withDefaults() Options {
+	if o.Version == 0 {
+		o.Version = packet.V311
+	}
+	if o.KeepAlive == 0 {
+		o.KeepAlive = 60 * time.Second
+	}
+	if o.Window <= 0 {
+		o.Window = 20
+	}
+	o.Window = min(o.Window, maxInflight)
+	if o.ConnectTimeout <= 0 {
+		o.ConnectTimeout = 10 * time.Second
+	}
+	return o
+}
+
+// keepAliveSeconds is the Keep Alive of the CONNECT: 0 is off, and what is on is at least a second.
+func (o *Options) keepAliveSeconds() uint16 {
+	if o.KeepAlive < 0 {
+		return 0
+	}
+	s := o.KeepAlive.Round(time.Second) / time.Second
+	return uint16(min(max(s, 1), 65535))
+}

@@ -1,0 +1,89 @@
+package client
+
+import "mqttbench/broker/packet"
+
+// An idSet is the set of Packet Identifiers of QoS 2 messages that were received and not yet released.
+//
+// A flat bitmap would be 8 KiB for each client. Servers hand identifiers out in sequence, so that only a page or two of the 64 are
+// in use at a time; empty pages go back to the group, and in the steady state nothing is allocated.
+type idSet struct {
+	pages [64]*idPage
+}
+
+// An idPage holds 1024 consecutive identifiers.
+type idPage struct {
+	bits [16]uint64
+	n    int
+	next *idPage // In the group's list of free pages.
+}
+
+// maxFreePages bounds the free pages that a group keeps: 144 bytes each.
+const maxFreePages = 4096
+
+// idPages are the free pages of a group.
+type idPages struct {
+	head *idPage
+	n    int
+}
+
+func (f *idPages) get() *idPage {
+	p := f.head
+	if p == nil {
+		return new(idPage)
+	}
+	f.head, p.next = p.next, nil
+	f.n--
+	return p
+}
+
+func (f *idPages) put(p *idPage) {
+	if f.n < maxFreePages {
+		p.next, f.head = f.head, p
+		f.n++
+	}
+}
+
+// add reports whether id was new to the set.
+func (s *idSet) add(id packet.ID, f *idPages) bool {
+	p := s.pages[id>>10]
+	if p == nil {
+		p = f.get()
+		s.pages[id>>10] = p
+	}
+	word, bit := &p.bits[id>>6&15], uint64(1)<<(id&63)
+	if *word&bit != 0 {
+		return false
+	}
+	*word |= bit
+	p.n++
+	return true
+}
+
+// remove reports whether id was in the set. A nil set is empty.
+func (s *idSet) remove(id packet.ID, f *idPages) bool {
+	if s == nil || s.pages[id>>10] == nil {
+		return false
+	}
+	p := s.pages[id>>10]
+	word, bit := &p.bits[id>>6&15], uint64(1)<<(id&63)
+	if *word&bit == 0 {
+		return false
+	}
+	*word &^= bit
+	if p.n--; p.n == 0 {
+		s.pages[id>>10] = nil
+		f.put(p)
+	}
+	return true
+}
+
+// clear forgets every identifier.
+func (s *idSet) clear(f *idPages) {
+	for i, p := range s.pages {
+		if p != nil {
+			*p = idPage{}
+			f.put(p)
+			s.pages[i] = nil
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package client
+
+import (
+	"mqttbench/broker/packet"
+	"mqttbench/broker/transport"
+)
+
+// Publish implements Client.
+func (c *client) Publish(m *Message) bool {
+	if !c.mayPublish(m.QoS) {
+		c.want(m.QoS)
+		return false
+	}
+	p := c.encodable(m)
+	if reason := c.forbidden(p); reason != packet.Success {
+		c.refuse(m.Token, reason)
+		return true
+	}
+	if m.QoS == 0 {
+		c.put(packet.PUBLISH, c.g.encoded(p.Append(c.g.scratch[:0], c.o.Version)))
+		return true
+	}
+	return c.begin(p, m.Token)
+}
+
+// mayPublish: new messages wait for resends, whatever their QoS, so that nothing overtakes.
+func (c *client) mayPublish(q packet.QoS) bool {
+	if c.state != online || c.closing || c.full {
+		return false
+	}
+	return c.out == nil || len(c.out.resend) == 0 && (q == 0 || c.out.active < int(c.quota))
+}
+
+// encodable is m as the codec wants it, in the group's scratch.
+func (c *client) encodable(m *Message) *packet.Publish {
+	c.g.topic = append(c.g.topic[:0], m.Topic...)
+	p := &c.g.out
+	p.QoS, p.Retain, p.ID = m.QoS, m.Retain, 0
+	p.Topic, p.Payload = c.g.topic, m.Payload
+	return p
+}
+
+// forbidden says why the server's CONNACK rules p out: [v5 MQTT-3.2.2-11], [v5 MQTT-3.2.2-14], [v5 MQTT-3.2.2-15].
+func (c *client) forbidden(p *packet.Publish) packet.ReasonCode {
+	switch {
+	case p.QoS > c.maxQoS:
+		return packet.QoSNotSupported
+	case p.Retain && c.noRetain:
+		return packet.RetainNotSupported
+	case c.maxPacket != 0 && uint32(p.Size(c.o.Version)) > c.maxPacket:
+		return packet.PacketTooLarge
+	}
+	return packet.Success
+}
+
+// refuse tells the observer in a turn of its own: it may publish from there, and would come back here without end.
+func (c *client) refuse(token uint64, reason packet.ReasonCode) {
+	c.g.counters.Refused++
+	c.g.Post(func() { c.obs.Acked(token, reason, transport.Clock()) })
+}
+
+// begin opens an exchange of QoS 1 or 2 and sends its PUBLISH.
+func (c *client) begin(p *packet.Publish, token uint64) bool {
+	stage := sent1
+	if p.QoS == 2 {
+		stage = sent2
+	}
+	x := c.outgoing().open(stage)
+	if x == nil {
+		c.want(p.QoS) // SUBSCRIBEs hold the last identifiers.
+		return false
+	}
+	p.ID = x.id
+	x.token = token
+	x.wire = p.Append(c.g.buffers.get(p.Size(c.o.Version)), c.o.Version)
+	x.sent = transport.Clock()
+	c.out.inflight++
+	c.out.active++
+	c.put(packet.PUBLISH, x.wire)
+	return true
+}
+
+func (c *client) outgoing() *outgoing {
+	if c.out == nil {
+		c.out = new(outgoing)
+	}
+	return c.out
+}
+
+// wake pays the Writable that is owed, when it is true.
+func (c *client) wake() {
+	if c.wants&wantsAny != 0 && c.mayPublish(0) || c.wants&wantsWindow != 0 && c.mayPublish(1) {
+		c.wants = 0
+		c.obs.Writable()
+	}
+}
+
+// A demand is what a caller was told to wait for.
+type demand uint8
+
+const (
+	wantsAny    demand = 1 << iota // To publish at QoS 0.
+	wantsWindow                    // To publish at QoS 1 or 2.
+)
+
+func (c *client) want(q packet.QoS) {
+	if q == 0 {
+		c.wants |= wantsAny
+	} else {
+		c.wants |= wantsWindow
+	}
+}
+
+// Subscribe implements Client.
+func (c *client) Subscribe(filters []string, qos packet.QoS) {
+	x := c.request(subscribing)
+	if x == nil {
+		return
+	}
+	s := packet.Subscribe{ID: x.id, Subs: make([]packet.Subscription, len(filters))}
+	for i, f := range filters {
+		s.Subs[i] = packet.Subscription{Filter: []byte(f), QoS: qos}
+	}
+	c.put(packet.SUBSCRIBE, s.Append(c.g.scratch[:0], c.o.Version))
+}
+
+// Unsubscribe implements Client.
+func (c *client) Unsubscribe(filters []string) {
+	x := c.request(unsubscribing)
+	if x == nil {
+		return
+	}
+	u := packet.Unsubscribe{ID: x.id, Filters: make([][]byte, len(filters))}
+	for i, f := range filters {
+		u.Filters[i] = []byte(f)
+	}
+	c.put(packet.UNSUBSCRIBE, u.Append(c.g.scratch[:0], c.o.Version))
+}
+
+// request opens an exchange that lasts no longer than the connection.
+func (c *client) request(s stage) *slot {
+	if c.state != online || c.closing {
+		return nil
+	}
+	x := c.outgoing().open(s)
+	if x != nil {
+		x.sent = transport.Clock()
+	}
+	return x
+}
