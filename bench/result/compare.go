@@ -1,61 +1,239 @@
 package result
 
-// A Group is a set of runs with the same settings: repetitions of each other.
-type Group struct {
-	Label  string // What tells it from the other groups: "mosquitto 2.0.18", "QoS 1", "10 k/s".
-	Series string // As Label, without the rate: groups of a series lie on one curve.
-	Rate   float64
-	Runs   []*Run // By Manifest.Repetition, then Start.
-}
-
-// GroupRuns puts repetitions together and labels the groups by what differs among them.
-// The order is that of first appearance.
-func GroupRuns(runs []*Run) []*Group { panic("todo") }
-
-// Response is the merged histogram of all runs of the group, Service likewise. Percentiles are taken from
-// merged histograms, never averaged.
-func (g *Group) Response() *Histogram { panic("todo") }
-
-// Service: see Response.
-func (g *Group) Service() *Histogram { panic("todo") }
-
-// A Metric is one figure of a run that can be compared.
-type Metric struct {
-	Name    string                              // "p99"
-	Unit    string                              // "s", "bytes", "1/s", "1"
-	Latency bool                                // Not comparable between noisy runs.
-	Of      func(*Run) (value float64, ok bool) // not ok: the run does not support it.
-}
-
-// Metrics are those of a comparison, in the order of its columns.
-var Metrics []Metric
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
 
 // A Comparison sets groups beside the first one.
 type Comparison struct {
 	Groups      []*Group
-	Cells       [][]Cell // [group][metric]
-	Differences []Difference
+	Cells       [][]Cell     // [group][metric], in the order of Metrics.
+	Differences []Difference // Settings that differ and ought not to, but were allowed or are minor.
 }
 
 // A Cell is one metric of one group.
 type Cell struct {
-	Estimate Estimate
-	Ratio    *Ratio // To the first group. nil: the first group, or no value.
+	Estimate Estimate // N 0: no run of the group supports the figure.
+	Ratio    *Ratio   // To the first group; nil: it is the first group, or one of the two has no value.
+	Noisy    bool     // A latency of noisy runs: to be shown with that word, never as a ratio.
+}
+
+// A Metric is one figure of a run that can be compared.
+type Metric struct {
+	Name    string
+	Unit    string                          // "s", "bytes", "1/s", or "1" for a fraction.
+	Latency bool                            // Does not compare between noisy runs.
+	of      func(*Run) (v float64, ok bool) // Not ok: the run does not support the figure.
+}
+
+// Metrics are those of a comparison, in the order of its columns.
+var Metrics = []Metric{
+	{"delivered rate", "1/s", false, func(r *Run) (float64, bool) {
+		return r.Summary.Measured.DeliveredRate, r.Summary.Measured.Offered > 0
+	}},
+	{"delivered share", "1", false, func(r *Run) (float64, bool) { return r.Summary.DeliveredShare() }},
+	{"p50", "s", true, latency(0.5, func(q Quantiles) float64 { return q.P50 })},
+	{"p99", "s", true, latency(0.99, func(q Quantiles) float64 { return q.P99 })},
+	{"p99.9", "s", true, latency(0.999, func(q Quantiles) float64 { return q.P999 })},
+	{"CPU per delivered", "s", false, func(r *Run) (float64, bool) {
+		c := r.Summary.Cost.Broker
+		return ifKnown(c, (*ProcessCost).PerDelivered)
+	}},
+	{"RSS", "bytes", false, func(r *Run) (float64, bool) {
+		return ifKnown(r.Summary.Cost.Broker, func(c *ProcessCost) float64 { return float64(c.PeakRSS) })
+	}},
+	{"bytes per connection", "bytes", false, func(r *Run) (float64, bool) {
+		return ifKnown(r.Summary.Cost.Broker, func(c *ProcessCost) float64 { return c.BytesPerConnection })
+	}},
+}
+
+// DeliveredShare is the part of the owed deliveries that was seen; not ok if none was owed. The
+// ledger's count goes before that of the intervals.
+func (s *Summary) DeliveredShare() (share float64, ok bool) {
+	expected, delivered := int64(0), int64(0)
+	for i := range s.Contracts {
+		expected += s.Contracts[i].Expected
+		delivered += s.Contracts[i].Delivered
+	}
+	if expected == 0 {
+		expected, delivered = s.Measured.Expected, s.Measured.Delivered
+	}
+	if expected == 0 {
+		return 0, false
+	}
+	return float64(delivered) / float64(expected), true
+}
+
+// latency is a percentile of the response time, where there is one to speak of: a run that lost what
+// it had promised has none.
+func latency(quantile float64, pick func(Quantiles) float64) func(*Run) (float64, bool) {
+	return func(r *Run) (float64, bool) {
+		q := r.Summary.Response
+		return pick(q), q.Supports(quantile) && !r.Summary.Lossy()
+	}
+}
+
+func ifKnown(c *ProcessCost, pick func(*ProcessCost) float64) (float64, bool) {
+	if c == nil {
+		return 0, false
+	}
+	v := pick(c)
+	return v, v > 0
+}
+
+// Of is the metric of a run; not ok if the run does not support it. An invalid run supports nothing.
+func (m *Metric) Of(r *Run) (v float64, ok bool) {
+	if r.Summary.Validity == ValidityInvalid || r.Summary.Outcome == Failed {
+		return 0, false
+	}
+	return m.of(r)
 }
 
 // A Difference is a setting in which groups differ that ought not to.
 type Difference struct {
-	Field  string   // "payload"
+	Field  string   // As Compare's vary takes it: "payload".
 	Values []string // One per group.
-	Refuse bool     // The figures must not be set beside each other; otherwise, only with care.
+	Refuse bool     // The figures cannot be set beside each other; otherwise, with care.
+}
+
+func (d *Difference) String() string {
+	return d.Field + ": " + strings.Join(slices.Compact(slices.Clone(d.Values)), " against ")
 }
 
 // An IncomparableError refuses a comparison, and says which settings forbid it.
 type IncomparableError struct{ Differences []Difference }
 
-func (e *IncomparableError) Error() string { panic("todo") }
+func (e *IncomparableError) Error() string {
+	all := make([]string, len(e.Differences))
+	for i := range e.Differences {
+		all[i] = e.Differences[i].String()
+	}
+	return "these runs cannot be compared: they differ in " + strings.Join(all, "; ")
+}
 
-// Compare sets groups beside the first. Groups may differ in the broker and the rate, and in the fields
-// that vary names (as in Difference.Field); any other difference in workload or machine is an
-// *IncomparableError.
-func Compare(groups []*Group, vary ...string) (*Comparison, error) { panic("todo") }
+// Compare sets groups beside the first. Groups may differ in the broker, the rate, and the fields
+// that vary names (as in Difference.Field; "*" is all); a difference in what is being measured, or
+// in the machine, is an *IncomparableError; a minor one is in Differences.
+func Compare(groups []*Group, vary ...string) (*Comparison, error) {
+	if len(groups) == 0 {
+		return nil, fmt.Errorf("nothing to compare")
+	}
+	c := &Comparison{Groups: groups}
+	var refused []Difference
+	for _, d := range differences(groups) {
+		allowed := slices.Contains(vary, d.Field) || slices.Contains(vary, "*")
+		if d.Refuse && !allowed {
+			refused = append(refused, d)
+		}
+		d.Refuse = false
+		if !slices.Contains(vary, d.Field) {
+			c.Differences = append(c.Differences, d)
+		}
+	}
+	if refused != nil {
+		return nil, &IncomparableError{refused}
+	}
+	for _, g := range groups {
+		c.Cells = append(c.Cells, compareTo(groups[0], g))
+	}
+	return c, nil
+}
+
+// compareTo is the row of a group.
+func compareTo(base, g *Group) []Cell {
+	cells := make([]Cell, len(Metrics))
+	for i := range Metrics {
+		m, cell := &Metrics[i], &cells[i]
+		values := g.values(m)
+		cell.Estimate = Median(slices.Collect(values.all()))
+		cell.Noisy = m.Latency && (g.noisy() || base.noisy())
+		if g != base && !cell.Noisy {
+			cell.Ratio = ratio(base.values(m), values)
+		}
+	}
+	return cells
+}
+
+// ratio compares by pairs if the runs were made in pairs: the repetition numbers say so.
+func ratio(a, b values) *Ratio {
+	if len(a) == 0 || len(b) == 0 {
+		return nil
+	}
+	var pa, pb []float64
+	for _, x := range a {
+		for _, y := range b {
+			if x.repetition > 0 && x.repetition == y.repetition {
+				pa, pb = append(pa, x.value), append(pb, y.value)
+			}
+		}
+	}
+	var r Ratio
+	if len(pa) == len(a) && len(pa) == len(b) {
+		r = PairedRatio(pa, pb)
+	} else {
+		r = UnpairedRatio(slices.Collect(a.all()), slices.Collect(b.all()))
+	}
+	if math.IsNaN(r.Value) {
+		return nil
+	}
+	return &r
+}
+
+// values are a metric of the runs of a group that support it.
+type values []struct {
+	repetition int
+	value      float64
+}
+
+func (v values) all() func(yield func(float64) bool) {
+	return func(yield func(float64) bool) {
+		for _, x := range v {
+			if !yield(x.value) {
+				return
+			}
+		}
+	}
+}
+
+func (g *Group) values(m *Metric) (all values) {
+	for _, r := range g.Runs {
+		if v, ok := m.Of(r); ok {
+			all = append(all, struct {
+				repetition int
+				value      float64
+			}{r.Manifest.Repetition, v})
+		}
+	}
+	return all
+}
+
+// Values are a metric of the runs of a group that support it, in the order of the runs.
+func (g *Group) Values(m *Metric) []float64 { return slices.Collect(g.values(m).all()) }
+
+func (g *Group) noisy() bool {
+	return slices.ContainsFunc(g.Runs, func(r *Run) bool { return r.Summary.Validity == ValidityNoisy })
+}
+
+// Outcome is the worst of the group's runs, and Validity likewise: one broken promise in ten runs
+// is a broken promise.
+func (g *Group) Outcome() Outcome {
+	order := []Outcome{Unjudged, Kept, Unknown, Broken, Failed}
+	return worst(g.Runs, order, func(r *Run) Outcome { return r.Summary.Outcome })
+}
+
+// Validity: see Outcome.
+func (g *Group) Validity() Validity {
+	order := []Validity{ValidityOK, ValidityNoisy, ValidityUnknown, ValidityInvalid}
+	return worst(g.Runs, order, func(r *Run) Validity { return r.Summary.Validity })
+}
+
+func worst[T comparable](runs []*Run, order []T, of func(*Run) T) T {
+	top := slices.MaxFunc(runs, func(a, b *Run) int {
+		return cmp.Compare(slices.Index(order, of(a)), slices.Index(order, of(b)))
+	})
+	return of(top)
+}
