@@ -304,44 +304,11 @@ func (s *Session) letGo(e *entry) {
 	s.bytes -= charge(e.msg, s.subIDs(e))
 	if e.flags&subList != 0 {
 		s.lists.drop(e.subID[0])
-		if s.lists.empty() {
+		if s.lists.spent() {
 			s.lists = nil
 		}
 	}
 	e.flags &^= subList | oneSubID
 	e.msg.Release()
 	e.msg = nil
-}
-
-// charge is what a promise counts in bytes. Lists of Subscription Identifiers count too: a client chooses how
-// many of its subscriptions overlap.
-func charge(m *Message, subIDs []uint32) int {
-	if len(subIDs) > 1 {
-		return m.Size() + 4*len(subIDs)
-	}
-	return m.Size()
-}
-
-func (s *Session) setSubIDs(e *entry, ids []uint32) {
-	switch len(ids) {
-	case 1:
-		e.subID[0] = ids[0]
-		e.flags |= oneSubID
-	default:
-		if s.lists == nil {
-			s.lists = new(subLists)
-		}
-		e.subID[0] = s.lists.put(ids)
-		e.flags |= subList
-	}
-}
-
-func (s *Session) subIDs(e *entry) []uint32 {
-	switch {
-	case e.flags&oneSubID != 0:
-		return e.subID[:]
-	case e.flags&subList != 0:
-		return s.lists.lists[e.subID[0]]
-	}
-	return nil
 }

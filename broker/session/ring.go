@@ -126,28 +126,3 @@ func putSlots(slots []entry) {
 		ringPools[bits.TrailingZeros(uint(n))].Put(&slots[0])
 	}
 }
-
-// subLists keeps the Subscription Identifiers of entries that have several: overlapping subscriptions of one
-// client, each with an identifier, [v5 MQTT-3.3.4-4]. That is rare, so an entry pays for one only.
-type subLists struct {
-	lists [][]uint32
-	free  []uint32
-}
-
-func (t *subLists) put(ids []uint32) uint32 {
-	if last := len(t.free) - 1; last >= 0 {
-		i := t.free[last]
-		t.free = t.free[:last]
-		t.lists[i] = append(t.lists[i], ids...)
-		return i
-	}
-	t.lists = append(t.lists, append([]uint32(nil), ids...))
-	return uint32(len(t.lists) - 1)
-}
-
-func (t *subLists) drop(i uint32) {
-	t.lists[i] = t.lists[i][:0]
-	t.free = append(t.free, i)
-}
-
-func (t *subLists) empty() bool { return len(t.free) == len(t.lists) }
