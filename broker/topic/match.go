@@ -1,0 +1,128 @@
+package topic
+
+import "hash/maphash"
+
+// Match fills r with all that name (a Topic Name; lent) reaches. Without allocation once r has grown.
+//
+// It locks nothing. A subscription that is there from before Match begins until after it
+// ends is found; one that comes or goes meanwhile is found or not.
+func (t *Tree) Match(r *Result, name []byte) {
+	r.reset(t)
+	hash := maphash.Bytes(t.seed, name)
+	r.note(0, genOf(hash))
+	if tb := t.exact[hash%exactShards].table.Load(); tb != nil {
+		if at := tb.find(hash, name); at != 0 {
+			r.take(tb, at+exactValue)
+		}
+	}
+	t.walk(r, name)
+	r.settle()
+}
+
+// walk takes what the filters with wildcards give. It goes level by level through the
+// head shard and, from the third level on, through one pair shard too: a level is hashed
+// once for all nodes reached, and the look-ups of one level do not wait for each other.
+func (t *Tree) walk(r *Result, name []byte) {
+	level, rest, more := cut(name)
+	hash := maphash.Bytes(t.seed, level)
+	r.note(1, generations)
+	r.note(2, genOf(hash))
+	r.note(3, generations) // Unless there is a second level.
+	head := t.head.table.Load()
+	r.head.start(head)
+	r.pair.start(nil)
+	if head != nil {
+		r.head.nodes = append(r.head.nodes, nodeRoot)
+		// [v5 MQTT-4.7.2-1]: no wildcard in the place of a level that begins with $.
+		r.head.step(r, hash, level, len(name) == 0 || name[0] != '$')
+	}
+	for depth := 2; more; depth++ {
+		level, rest, more = cut(rest)
+		if depth == 2 {
+			two := name[:len(name)-len(rest)]
+			if more {
+				two = two[:len(two)-1]
+			}
+			t.enterPair(r, two)
+		} else if len(r.head.nodes)|len(r.pair.nodes) == 0 {
+			break
+		}
+		hash = maphash.Bytes(t.seed, level)
+		r.head.step(r, hash, level, true)
+		if depth > 2 {
+			r.pair.step(r, hash, level, true)
+		}
+	}
+	r.head.finish(r)
+	r.pair.finish(r)
+}
+
+// enterPair begins the walk below the first two levels.
+func (t *Tree) enterPair(r *Result, two []byte) {
+	hash := maphash.Bytes(t.seed, two)
+	r.note(3, genOf(hash))
+	tb := t.pair[hash%pairShards].table.Load()
+	if tb == nil {
+		return
+	}
+	r.pair.start(tb)
+	if at := tb.child(edgeHash(hash, nodeRoot), nodeRoot, two); at != 0 {
+		r.pair.nodes = append(r.pair.nodes, at)
+	}
+}
+
+// A frontier is the nodes of one table that the levels so far have reached.
+type frontier struct {
+	table       *table
+	nodes, next []uint32
+}
+
+func (f *frontier) start(t *table) {
+	f.table = t
+	f.nodes = f.nodes[:0]
+}
+
+// step goes one level down; wild says whether wildcards stand for this level.
+func (f *frontier) step(r *Result, hash uint64, level []byte, wild bool) {
+	next := f.next[:0]
+	for _, at := range f.nodes {
+		t := f.table
+		kids := t.load(at + nodeKids)
+		if wild {
+			r.take(t, at+nodeMany)
+			if plus := uint32(kids); plus != 0 {
+				next = append(next, plus)
+			}
+		}
+		if kids >= oneKid {
+			if node := t.child(edgeHash(hash, at), at, level); node != 0 {
+				next = append(next, node)
+			}
+		}
+	}
+	f.nodes, f.next = next, f.nodes
+}
+
+// finish takes the filters that end where the name ends. "#" stands for the parent
+// level too [v5 4.7.1.2].
+func (f *frontier) finish(r *Result) {
+	for _, at := range f.nodes {
+		r.take(f.table, at+nodeHere)
+		r.take(f.table, at+nodeMany)
+	}
+	f.table = nil
+}
+
+// Current reports whether nothing that r was made from has changed since. It may say no
+// although nothing has: filters share counters. A few atomic loads.
+func (t *Tree) Current(r *Result) bool {
+	if r.tree != t {
+		return false
+	}
+	for i := range r.seen {
+		if t.gens[r.seen[i].gen].Load() != r.seen[i].count {
+			return false
+		}
+	}
+	return true
+}
