@@ -95,7 +95,7 @@ func (c *Connect) decode(r *cursor) *fault {
 	}
 	if c.Version == V5 {
 		c.Props = r.props()
-		if f := c.decodeProps(); f != nil && r.fault == nil {
+		if f := c.decodeProps(); f != nil {
 			return f
 		}
 	}
