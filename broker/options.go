@@ -24,7 +24,7 @@ type Options struct {
 	Outbox int              // Where a connection's outbox counts as full, bytes. Default: 1 MiB.
 
 	// MaxPacket is the largest packet accepted from a client, bytes; it is the
-	// Maximum Packet Size of CONNACK. Default: 1 MiB.
+	// Maximum Packet Size of CONNACK. Default: 16 MiB.
 	MaxPacket int
 
 	SessionLimits session.Limits // Of each session. Zero fields: its defaults.
@@ -70,13 +70,13 @@ type Options struct {
 const (
 	defaultListen         = "tcp://127.0.0.1:1883"
 	defaultOutbox         = 1 << 20
-	defaultMaxPacket      = 1 << 20
+	defaultMaxPacket      = 16 << 20
 	defaultTopicAliases   = 64
 	defaultConnectTimeout = 10 * time.Second
 
-	// protocolMaxPacket is the largest packet that a Remaining Length can
-	// describe, [v5 1.5.5], with its fixed header.
-	protocolMaxPacket = 268_435_455 + 5
+	// largestMaxPacket leaves room for what is added to a message on its way out:
+	// the properties of version 5, and a Subscription Identifier for each subscription.
+	largestMaxPacket = packet.MaxSize - 1<<20
 
 	// smallestMaxPacket leaves room for a CONNECT of ordinary length.
 	smallestMaxPacket = 128
@@ -116,8 +116,8 @@ func (o *Options) check() error {
 	}
 	refuse(o.Loops < 0, "loops: %d is negative", o.Loops)
 	refuse(o.Outbox < 0, "outbox: %d bytes is negative", o.Outbox)
-	refuse(o.MaxPacket < smallestMaxPacket || o.MaxPacket > protocolMaxPacket,
-		"maximum packet size: %d is not within %d and %d bytes", o.MaxPacket, smallestMaxPacket, protocolMaxPacket)
+	refuse(o.MaxPacket < smallestMaxPacket || o.MaxPacket > largestMaxPacket,
+		"maximum packet size: %d is not within %d and %d bytes", o.MaxPacket, smallestMaxPacket, largestMaxPacket)
 	refuse(o.TopicAliasMaximum > math.MaxUint16, "topic alias maximum: %d is more than %d", o.TopicAliasMaximum, math.MaxUint16)
 	refuse(o.KeepAliveMax < 0 || o.KeepAliveMax > 0 && o.KeepAliveMax < time.Second || o.KeepAliveMax > math.MaxUint16*time.Second,
 		"keep alive maximum: %v is not within 1s and %d s", o.KeepAliveMax, math.MaxUint16)

@@ -1,6 +1,12 @@
 package broker
 
-import "context"
+import (
+	"context"
+	"time"
+)
+
+// shutdownGrace is how long Serve waits for connections to take their last bytes.
+const shutdownGrace = 3 * time.Second
 
 // Serve runs a broker until ctx is done, and shuts it down. ready is told the
 // addresses once it listens; nil is allowed.

@@ -2,10 +2,45 @@ package broker
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"mqttbench/broker/packet"
+	"mqttbench/broker/session"
+	"mqttbench/broker/topic"
+	"mqttbench/broker/transport"
 )
 
-// Server is a broker.
-type Server struct{ o Options }
+// Server is a broker. Its methods may be called from any goroutine.
+type Server struct {
+	// Immutable
+	o         Options
+	directory *directory
+	tree      *topic.Tree
+	retained  *topic.Retained[*session.Message]
+	numbers   numbers
+	deadlines deadlines
+
+	// Atomic
+	online  atomic.Int64 // Connections past CONNECT.
+	conns   atomic.Int64 // Connections.
+	closing atomic.Bool
+	empty   chan struct{} // Holds a token when, while closing, the last connection is gone.
+
+	mu sync.Mutex
+
+	// Guarded by mu
+	loops     *transport.Loops // Nil before Start.
+	own       []*loop
+	listeners []net.Listener
+	addrs     []string
+	stopped   chan struct{} // Closed when the loops have ended.
+	stopping  bool
+}
 
 // New checks the options and makes a broker that does not listen yet.
 func New(o Options) (*Server, error) {
@@ -13,22 +48,191 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{o: o}, nil
+	return &Server{
+		o:         o,
+		directory: newDirectory(o.SessionLimits),
+		tree:      topic.NewTree(),
+		retained:  topic.NewRetained[*session.Message](),
+		empty:     make(chan struct{}, 1),
+		stopped:   make(chan struct{}),
+	}, nil
 }
 
-// Start begins to listen on all of Options.Listen, or on none.
-func (s *Server) Start() error { panic("todo") }
+// Start begins to listen on all of Options.Listen, or on none. A Server is started once.
+func (s *Server) Start() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.loops != nil || s.stopping {
+		return errors.New("broker: started or closed before")
+	}
+	loops, err := transport.New(transport.Options{Loops: s.o.Loops, Driver: s.o.Driver, Outbox: s.o.Outbox})
+	if err != nil {
+		return fmt.Errorf("broker: %w", err)
+	}
+	s.loops = loops
+	for i := range loops.Len() {
+		t := loops.Loop(i)
+		l := newLoop(s, t)
+		t.Data = l
+		t.SetTimer(l.onTimer)
+		s.own = append(s.own, l)
+	}
+	for _, url := range s.o.Listen {
+		if err := s.listenLocked(url); err != nil {
+			s.stopping = true
+			s.stopLocked()
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Server) listenLocked(url string) error {
+	ln, err := s.loops.Listen(url, func(t *transport.Loop, _ net.Addr) transport.Handler {
+		c := &conn{loop: t.Data.(*loop)}
+		c.slot = unlinked
+		return c
+	})
+	if err != nil {
+		return fmt.Errorf("broker: listen on %s: %w", url, err)
+	}
+	s.listeners = append(s.listeners, ln)
+	s.addrs = append(s.addrs, addrURL(ln.Addr()))
+	return nil
+}
+
+// addrURL is an address as Options.Listen would say it.
+func addrURL(a net.Addr) string {
+	return a.Network() + "://" + a.String()
+}
 
 // Addrs holds the URLs that are listened on, with the ports that were resolved,
 // in the order of Options.Listen.
-func (s *Server) Addrs() []string { panic("todo") }
+func (s *Server) Addrs() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.addrs...)
+}
 
 // Shutdown stops listening, tells the clients ([v5 0x8B]), waits until all
 // connections are closed or ctx is done, and then for everything else that runs.
-func (s *Server) Shutdown(ctx context.Context) error { panic("todo") }
+// Sessions are in memory and gone afterwards; wills are not published.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return nil
+	}
+	s.stopping = true
+	s.closing.Store(true)
+	if s.loops == nil {
+		close(s.stopped)
+		return nil
+	}
+	for _, ln := range s.listeners {
+		ln.Close()
+	}
+	for _, l := range s.own {
+		l.t.Post(l.kickAll)
+	}
+	var err error
+	if s.conns.Load() > 0 {
+		select {
+		case <-s.empty:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	return errors.Join(err, s.stopLocked())
+}
+
+// kickAll tells all clients of a loop to go.
+func (l *loop) kickAll() {
+	l.turn()
+	l.wheel.each(func(c *conn) {
+		c.kick(l, packet.ServerShuttingDown, errShuttingDown)
+	})
+}
 
 // Close is Shutdown without patience.
-func (s *Server) Close() error { panic("todo") }
+func (s *Server) Close() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := s.Shutdown(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
 
-// Stats counts what happened so far. Do not call it from a callback of Options.
-func (s *Server) Stats() Stats { panic("todo") }
+func (s *Server) stopLocked() error {
+	s.closing.Store(true)
+	err := s.loops.Close()
+	close(s.stopped)
+	return err
+}
+
+func (s *Server) opened() { s.conns.Add(1) }
+
+func (s *Server) closed() {
+	if s.conns.Add(-1) == 0 && s.closing.Load() {
+		select {
+		case s.empty <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// afterGrace has done run once every loop has had a turn of its own: what was
+// found in the tree before is no longer used then.
+func (s *Server) afterGrace(done func()) {
+	left := new(atomic.Int64)
+	left.Store(int64(len(s.own)))
+	for _, l := range s.own {
+		if !l.t.Post(func() {
+			if left.Add(-1) == 0 {
+				done()
+			}
+		}) {
+			return // The loops are ending.
+		}
+	}
+}
+
+// Stats counts what happened so far. Do not call it from a callback of Options:
+// it waits for a turn of each loop.
+func (s *Server) Stats() Stats {
+	st := Stats{
+		Clients:       int(s.online.Load()),
+		Sessions:      int(s.directory.size.Load()),
+		Subscriptions: s.tree.Len(),
+		Retained:      s.retained.Len(),
+	}
+	s.mu.Lock()
+	own := s.own
+	s.mu.Unlock()
+	for _, l := range own {
+		n := s.ask(l)
+		st.add(&n)
+	}
+	return st
+}
+
+// ask reads a loop's counters in a turn of its own, or after its end.
+func (s *Server) ask(l *loop) counters {
+	answer := make(chan counters, 1)
+	if l.t.Post(func() { answer <- l.n }) {
+		select {
+		case n := <-answer:
+			return n
+		case <-s.stopped:
+		}
+	}
+	<-s.stopped
+	return l.n
+}
+
+func (s *Server) debug(what, client string, err error) {
+	if s.o.Logger.Enabled(context.Background(), slog.LevelDebug) {
+		s.o.Logger.Debug(what, "client", client, "error", err)
+	}
+}

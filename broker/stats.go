@@ -25,3 +25,29 @@ type Dropped struct {
 	TooLarge      uint64 // Larger than the client's Maximum Packet Size.
 	NotAuthorized uint64 // The publisher may not publish it; counted once.
 }
+
+// counters is one loop's share of Stats. The loop counts without atomics; whoever
+// wants to know asks it in a turn of its own.
+type counters struct {
+	received, delivered [3]uint64
+	bytesIn, bytesOut   uint64
+	connects            uint64
+	dropped             Dropped
+}
+
+func (s *Stats) add(n *counters) {
+	for q := range n.received {
+		s.Received[q] += n.received[q]
+		s.Delivered[q] += n.delivered[q]
+	}
+	s.BytesIn += n.bytesIn
+	s.BytesOut += n.bytesOut
+	s.Connects += n.connects
+	d, e := &s.Dropped, &n.dropped
+	d.Offline += e.Offline
+	d.OutboxFull += e.OutboxFull
+	d.SessionFull += e.SessionFull
+	d.Expired += e.Expired
+	d.TooLarge += e.TooLarge
+	d.NotAuthorized += e.NotAuthorized
+}

@@ -1,0 +1,136 @@
+package broker
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"mqttbench/broker/session"
+	"mqttbench/broker/topic"
+)
+
+// A client is one Client Identifier and its session. It lives as long as the
+// session does; its Network Connections come and go.
+//
+// A broker holds one for each client, so it is kept small: what few clients have
+// is behind a pointer.
+type client struct {
+	// Immutable
+	id string
+
+	// Atomic. Stored only with mu held. nil: offline.
+	conn atomic.Pointer[conn]
+
+	mu sync.Mutex
+
+	// Guarded by mu
+	sess    session.Session
+	will    *will
+	filters filters
+	backlog *backlog         // Retained QoS 0 messages that the outbox had no room for.
+	number  topic.Subscriber // 0 before the first subscription.
+	expiry  uint32           // Session Expiry Interval, seconds; neverExpires.
+	ended   bool             // The session is over; all that is left is to let go of the client.
+	since   int64            // When the last Network Connection ended, ns.
+
+	// Guarded by deadlines.mu
+	due    int64 // When to look at an offline client again, ns.
+	heapAt int32 // One more than the place in the heap; 0: not there.
+}
+
+const neverExpires = math.MaxUint32
+
+// A will is a Will Message and when to publish it, [v5 3.1.2.5].
+type will struct {
+	msg       *session.Message // Expires is not set: its interval begins when it is published.
+	retain    bool
+	delay     uint32 // Will Delay Interval, seconds.
+	expiry    uint32 // Message Expiry Interval, seconds.
+	hasExpiry bool
+}
+
+// resumableLocked reports whether the next CONNECT without Clean Start gets this session.
+func (cl *client) resumableLocked(now int64) bool {
+	switch {
+	case cl.ended, cl.expiry == 0:
+		return false
+	case cl.conn.Load() != nil, cl.expiry == neverExpires:
+		return true
+	}
+	return now < cl.endsAtLocked()
+}
+
+// endsAtLocked is when an offline session expires, ns.
+func (cl *client) endsAtLocked() int64 {
+	if cl.expiry == neverExpires {
+		return math.MaxInt64
+	}
+	return cl.since + int64(cl.expiry)*second
+}
+
+// hasRoomLocked reports whether c, the client's connection, may be put more.
+func (cl *client) hasRoomLocked(c *conn) bool {
+	return c != nil && cl.backlog == nil && !c.full()
+}
+
+// acceptsLocked reports whether a message would be sent at once: what a shared subscription looks for in a member.
+func (cl *client) acceptsLocked(c *conn) bool {
+	return cl.hasRoomLocked(c) && cl.sess.Queued() == 0 && cl.sess.Inflight() < int(c.window)
+}
+
+// A backlog is what is left of the retained messages that one SUBSCRIBE or
+// several asked for, at QoS 0. (Those of QoS 1 and 2 are promised to the session at once.)
+type backlog struct {
+	items []backlogItem
+}
+
+type backlogItem struct {
+	msg   *session.Message // Not held: retained messages are left to the garbage collector.
+	subID uint32
+}
+
+// filters remembers what a client has subscribed to, for the day its session ends.
+// Most clients have a few; a map only pays for those with many.
+type filters struct {
+	few  []string
+	many map[string]struct{}
+}
+
+const fewFilters = 16
+
+func (f *filters) len() int { return len(f.few) + len(f.many) }
+
+// add expects a filter that is not there.
+func (f *filters) add(filter string) {
+	switch {
+	case f.many != nil:
+		f.many[filter] = struct{}{}
+	case len(f.few) < fewFilters:
+		f.few = append(f.few, filter)
+	default:
+		f.many = make(map[string]struct{}, 2*fewFilters)
+		for _, s := range f.few {
+			f.many[s] = struct{}{}
+		}
+		f.many[filter] = struct{}{}
+		f.few = nil
+	}
+}
+
+func (f *filters) remove(filter string) {
+	delete(f.many, filter)
+	if i := slices.Index(f.few, filter); i >= 0 {
+		f.few = slices.Delete(f.few, i, i+1)
+	}
+}
+
+// each calls do for all.
+func (f *filters) each(do func(filter string)) {
+	for _, s := range f.few {
+		do(s)
+	}
+	for s := range f.many {
+		do(s)
+	}
+}

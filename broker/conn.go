@@ -1,0 +1,246 @@
+package broker
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"mqttbench/broker/packet"
+	"mqttbench/broker/transport"
+)
+
+// A conn is one Network Connection. The transport calls its methods on the loop
+// it belongs to; other loops only put to it.
+//
+// There is one for each client that is connected, mostly idle, so it is kept small.
+type conn struct {
+	// Immutable once Opened
+	tc   *transport.Conn
+	loop *loop
+
+	// Immutable once CONNECT was accepted. (client.conn publishes them to other loops.)
+	client      *client
+	maxPacket   uint32 // The client's Maximum Packet Size; 0: none.
+	window      uint16 // The client's Receive Maximum, or the broker's limit.
+	version     packet.Version
+	problemInfo bool // Reason Strings are welcome everywhere, [v5 MQTT-3.1.2-29].
+
+	// Owned by the loop
+	link
+	last     int64 // When the last packet arrived, ns.
+	patience int64 // How long the client may be silent, ns; 0: for ever.
+	aliases  *aliases
+
+	// Atomic
+	//
+	// barrier: a SUBSCRIBE is sending retained messages, so QoS 0 has to take client.mu, too.
+	// drains counts calls of Drained. fullAt is one more than the value of drains before the Put
+	// that found the outbox full; so the outbox is full while fullAt == drains+1.
+	// Two counters instead of a flag, because a Drained may come between a Put that returns false and
+	// the store of a flag, which then would never be cleared again.
+	barrier atomic.Bool
+	drains  atomic.Uint32
+	fullAt  atomic.Uint32
+}
+
+// Why connections end, apart from errors of the peer and the network.
+var (
+	errGone         = errors.New("client disconnected")
+	errTakenOver    = errors.New("session taken over by another connection")
+	errSilent       = errors.New("keep alive timeout")
+	errNoConnect    = errors.New("no CONNECT in time")
+	errShuttingDown = errors.New("server shutting down")
+)
+
+func (c *conn) Opened(tc *transport.Conn) {
+	c.tc = tc
+	c.last = c.loop.turn()
+	c.patience = int64(c.loop.s.o.ConnectTimeout)
+	c.loop.wheel.add(c)
+	c.loop.s.opened()
+}
+
+// Receive takes all whole packets in b. What answers them leaves in one write, after the last.
+func (c *conn) Receive(b []byte) (int, error) {
+	l := c.loop
+	l.turn()
+	n, err := c.consume(b)
+	if err != nil {
+		c.refuse(err)
+	}
+	c.flush()
+	l.n.bytesIn += uint64(n)
+	return n, err
+}
+
+func (c *conn) consume(b []byte) (n int, err error) {
+	if c.client == nil {
+		if n, err = c.first(b); c.client == nil {
+			return n, err
+		}
+	}
+	if c.client.conn.Load() != c {
+		return len(b), errTakenOver
+	}
+	start := n
+	for err == nil && n < len(b) {
+		var f packet.Frame
+		if f, err = packet.Next(b[n:], c.loop.s.o.MaxPacket); err != nil || f.Size == 0 {
+			break
+		}
+		if isAck(f.Type) {
+			n, err = c.acknowledged(b, n)
+			continue
+		}
+		err = c.handle(f)
+		n += f.Size
+	}
+	if n > start {
+		c.last = c.loop.now
+	}
+	return n, err
+}
+
+// first expects the CONNECT that everything begins with, [v5 MQTT-3.1.0-1].
+func (c *conn) first(b []byte) (int, error) {
+	f, err := packet.Next(b, c.loop.s.o.MaxPacket)
+	if err != nil || f.Size == 0 {
+		return 0, err
+	}
+	if f.Type != packet.CONNECT {
+		return f.Size, protocolError("v5 MQTT-3.1.0-1", "the first packet is not CONNECT")
+	}
+	return f.Size, c.connect(f)
+}
+
+func (c *conn) handle(f packet.Frame) error {
+	switch f.Type {
+	case packet.PUBLISH:
+		return c.publish(f)
+	case packet.SUBSCRIBE:
+		return c.subscribe(f)
+	case packet.UNSUBSCRIBE:
+		return c.unsubscribe(f)
+	case packet.PINGREQ:
+		c.loop.acks = packet.AppendPing(c.loop.acks, packet.PINGRESP)
+		return packet.CheckEmpty(f.Flags, f.Body)
+	case packet.DISCONNECT:
+		return c.disconnect(f)
+	case packet.CONNECT:
+		return protocolError("v5 MQTT-3.1.0-2", "a second CONNECT")
+	case packet.AUTH:
+		// Without an Authentication Method in CONNECT there is none, [v5 MQTT-4.12.0-6].
+		return protocolError("v5 MQTT-4.12.0-6", "AUTH without an Authentication Method")
+	}
+	return protocolError("v5 2.1.2", "a packet that only servers send")
+}
+
+// Drained sends what waited for room in the outbox.
+func (c *conn) Drained() {
+	c.drains.Add(1)
+	if c.client == nil {
+		return
+	}
+	c.loop.turn()
+	cl := c.client
+	cl.mu.Lock()
+	if cl.conn.Load() == c {
+		c.loop.pumpLocked(cl, c)
+	}
+	cl.mu.Unlock()
+}
+
+func (c *conn) Closed(err error) {
+	l := c.loop
+	l.turn()
+	l.wheel.remove(c)
+	if c.client != nil {
+		c.detach()
+		l.s.online.Add(-1)
+		l.s.debug("connection closed", c.client.id, err)
+	}
+	if c.tc != nil {
+		l.s.closed()
+	}
+}
+
+// full reports whether the outbox had no room at the last Put.
+func (c *conn) full() bool { return c.fullAt.Load() == c.drains.Load()+1 }
+
+// put appends one or more packets to the outbox, from l's turn.
+func (c *conn) put(l *loop, b []byte) {
+	drains := c.drains.Load()
+	if !c.tc.Put(l.t, b) {
+		c.fullAt.Store(drains + 1)
+	}
+	l.n.bytesOut += uint64(len(b))
+}
+
+// putParts is put for a packet whose payload is not copied.
+func (c *conn) putParts(l *loop, head, body []byte, r transport.Ref) {
+	drains := c.drains.Load()
+	if !c.tc.PutParts(l.t, head, body, r) {
+		c.fullAt.Store(drains + 1)
+	}
+	l.n.bytesOut += uint64(len(head) + len(body))
+}
+
+// flush puts the acknowledgements that have been gathered.
+func (c *conn) flush() {
+	if l := c.loop; len(l.acks) > 0 {
+		c.put(l, l.acks)
+		l.acks = keep(l.acks)
+	}
+}
+
+// deadline is when the client will have been silent for too long, ns.
+func (c *conn) deadline() int64 { return c.last + c.patience }
+
+// silent closes a connection that has passed its deadline.
+func (c *conn) silent() {
+	if c.client == nil {
+		c.tc.Close(errNoConnect)
+		return
+	}
+	c.kick(c.loop, packet.KeepAliveTimeout, errSilent) // [v5 MQTT-3.1.2-22]
+}
+
+// kick ends the connection from any loop's turn. A version 5 client is told why, [v5 4.13].
+func (c *conn) kick(l *loop, code packet.ReasonCode, why error) {
+	if c.client != nil && c.version == packet.V5 {
+		d := packet.Disconnect{Reason: code}
+		c.put(l, d.Append(l.control[:0], c.version))
+	}
+	c.tc.Close(why)
+}
+
+// refuse answers an error of the peer: version 5 has a DISCONNECT for it, [v5 MQTT-4.13.1-1];
+// earlier versions only have the end of the connection, [v3.1.1 MQTT-4.8.0-1].
+func (c *conn) refuse(err error) {
+	var e *packet.Error
+	if c.client == nil || c.version != packet.V5 || !errors.As(err, &e) {
+		return
+	}
+	d := packet.Disconnect{Reason: e.Code, Props: c.reasonString(e)}
+	b := d.Append(c.loop.control[:0], c.version)
+	if c.maxPacket != 0 && len(b) > int(c.maxPacket) {
+		d.Props = nil // [v5 MQTT-3.14.2-3]
+		b = d.Append(b[:0], c.version)
+	}
+	c.loop.acks = append(c.loop.acks, b...)
+}
+
+// reasonString is a property that helps whoever debugs the client.
+func (c *conn) reasonString(e *packet.Error) packet.Props {
+	if !c.problemInfo || e.Text == "" {
+		return nil
+	}
+	text := e.Text
+	if e.Clause != "" {
+		text += " [" + e.Clause + "]"
+	}
+	return packet.AppendProp(nil, packet.Prop{ID: packet.PropReasonString, B: []byte(text)})
+}
+
+func protocolError(clause, text string) error {
+	return &packet.Error{Code: packet.ProtocolError, Clause: clause, Text: text}
+}

@@ -1,0 +1,79 @@
+package broker
+
+import (
+	"mqttbench/broker/packet"
+	"mqttbench/broker/topic"
+	"mqttbench/broker/transport"
+)
+
+// A loop is what the broker keeps for one loop of the transport: all of it is
+// used in that loop's turns only, so none of it needs a lock, and scratch memory
+// is paid for once a loop and not once a connection.
+type loop struct {
+	// Immutable
+	s *Server
+	t *transport.Loop
+
+	// Owned by the loop
+	now   int64 // The time of this turn, ns.
+	wheel wheel
+	cache matchCache
+	n     counters
+
+	// Scratch, owned by the loop. acks is empty between turns.
+	acks    []byte // Answers to the packets of one read.
+	out     []byte // Packets of a queue that is being drained.
+	control []byte // One DISCONNECT or SUBACK.
+	props   []byte // Properties of one PUBLISH on its way in.
+	props2  []byte // Properties of one PUBLISH on its way out.
+	single  []byte // One PUBLISH for one subscriber.
+	frames  [4]frame
+	result  topic.Result
+	in      packet.Publish
+	sub     packet.Subscribe
+	unsub   packet.Unsubscribe
+	codes   []packet.ReasonCode
+	wanted  []packet.Subscription // Those of a SUBSCRIBE that retained messages are wanted for.
+	oneID   [1]uint32             // A list of one Subscription Identifier.
+}
+
+const (
+	// keepScratch is the largest scratch buffer that a loop holds on to, bytes.
+	keepScratch = 256 << 10
+	// drainBatch is how many bytes of a queue are put at a time.
+	drainBatch = 32 << 10
+)
+
+func newLoop(s *Server, t *transport.Loop) *loop {
+	l := &loop{s: s, t: t}
+	l.wheel.at = t.Now() / tick
+	l.cache.init(s.tree)
+	return l
+}
+
+// turn notes the time.
+func (l *loop) turn() int64 {
+	l.now = l.t.Now()
+	return l.now
+}
+
+// onTimer is called by the transport; it returns when it wants to be called next.
+func (l *loop) onTimer(now int64) int64 {
+	l.now = now
+	l.wheel.advance(now, (*conn).silent)
+	// The offline clients belong to no loop. The first one looks after them.
+	if l.t.Index() == 0 {
+		for cl := l.s.deadlines.next(now); cl != nil; cl = l.s.deadlines.next(now) {
+			l.due(cl)
+		}
+	}
+	return now + tick
+}
+
+// keep empties scratch for the next use, and gives it up when it has grown too large.
+func keep(b []byte) []byte {
+	if cap(b) > keepScratch {
+		return nil
+	}
+	return b[:0]
+}

@@ -1,0 +1,143 @@
+package broker
+
+import "mqttbench/broker/packet"
+
+// aliases are the Topic Aliases that a client has set on this Network
+// Connection, [v5 3.3.2.3.4].
+type aliases struct {
+	names [][]byte // By alias, less one. Empty: not set.
+}
+
+// publish takes a PUBLISH from the client.
+func (c *conn) publish(f packet.Frame) error {
+	l := c.loop
+	p := &l.in
+	if err := p.Decode(c.version, f.Flags, f.Body); err != nil {
+		return err
+	}
+	if c.version == packet.V5 {
+		if err := c.resolveAlias(p); err != nil {
+			return err
+		}
+	}
+	switch p.QoS {
+	case 0:
+		c.forward(p)
+	case 1:
+		code := c.forward(p)
+		l.acks = packet.AppendAck(l.acks, c.version, packet.PUBACK, p.ID, code)
+	case 2:
+		return c.publish2(p)
+	}
+	return nil
+}
+
+// publish2 hands an incoming QoS 2 message on when it comes for the first time:
+// "method B" of [v5 figure 4.3]. Until PUBREL its Packet Identifier is remembered, and whatever comes with
+// it is the same message again, [v5 MQTT-4.3.3-10].
+func (c *conn) publish2(p *packet.Publish) error {
+	l, cl := c.loop, c.client
+	cl.mu.Lock()
+	if cl.conn.Load() != c {
+		cl.mu.Unlock()
+		return errTakenOver
+	}
+	first := cl.sess.Receive(p.ID)
+	pending := cl.sess.Incoming()
+	cl.mu.Unlock()
+
+	// Only QoS 2 can be overrun: QoS 1 is acknowledged before the next packet is looked at.
+	if c.version == packet.V5 && pending > int(l.s.o.ReceiveMaximum) {
+		return &packet.Error{Code: packet.ReceiveMaximumExceeded, Clause: "v5 MQTT-3.3.4-7", Text: "more messages than the Receive Maximum"}
+	}
+	code := packet.Success
+	if first {
+		code = c.forward(p)
+	}
+	if code.Failed() && c.version == packet.V5 {
+		cl.mu.Lock()
+		cl.sess.Forget(p.ID) // A PUBREC that refuses ends the exchange, [v5 MQTT-4.3.3-9].
+		cl.mu.Unlock()
+	}
+	l.acks = packet.AppendAck(l.acks, c.version, packet.PUBREC, p.ID, code)
+	return nil
+}
+
+// forward publishes what the client sent and returns how to answer.
+func (c *conn) forward(p *packet.Publish) packet.ReasonCode {
+	l := c.loop
+	l.n.received[p.QoS]++
+	if allow := l.s.o.AllowPublish; allow != nil && !allow(c.client.id, p.Topic) {
+		// 3.1.1 has no way to say so, and the answer must be positive, [v3.1.1 MQTT-3.3.5-2].
+		l.n.dropped.NotAuthorized++
+		return packet.NotAuthorized
+	}
+	pub := publication{
+		name: p.Topic, props: l.forwardedProps(p), payload: p.Payload,
+		from: c.client, expiry: p.Expiry, hasExpiry: p.HasExpiry,
+		qos: p.QoS, retain: p.Retain,
+	}
+	return l.publish(&pub).reason()
+}
+
+// forwardedProps is what subscribers get to see of a PUBLISH's properties: all
+// in their order, [v5 MQTT-3.3.2-18], but those that hold for one connection or are computed anew.
+func (l *loop) forwardedProps(p *packet.Publish) packet.Props {
+	switch {
+	case !p.HasProps:
+		return nil
+	case p.Alias == 0 && !p.HasExpiry:
+		return p.Props
+	}
+	l.props = forwarded(l.props[:0], p.Props)
+	return l.props
+}
+
+func forwarded(dst []byte, props packet.Props) packet.Props {
+	for p := range props.All() {
+		switch p.ID {
+		case packet.PropTopicAlias, packet.PropMessageExpiryInterval, packet.PropWillDelayInterval:
+		default:
+			dst = packet.AppendProp(dst, p)
+		}
+	}
+	return dst
+}
+
+// resolveAlias replaces a Topic Alias by the Topic Name it stands for, or notes what it is to stand for.
+func (c *conn) resolveAlias(p *packet.Publish) error {
+	if p.HasSubID {
+		return protocolError("v5 MQTT-3.3.4-6", "a Subscription Identifier from a client")
+	}
+	if p.Alias == 0 {
+		return nil
+	}
+	if int(p.Alias) > c.loop.s.o.TopicAliasMaximum {
+		return &packet.Error{Code: packet.TopicAliasInvalid, Clause: "v5 MQTT-3.3.2-9", Text: "a Topic Alias above the Topic Alias Maximum"}
+	}
+	if c.aliases == nil {
+		c.aliases = new(aliases)
+	}
+	if len(p.Topic) > 0 {
+		c.aliases.set(p.Alias, p.Topic)
+		return nil
+	}
+	if p.Topic = c.aliases.get(p.Alias); len(p.Topic) == 0 {
+		return protocolError("v5 3.3.4", "a Topic Alias that was never set")
+	}
+	return nil
+}
+
+func (a *aliases) set(alias uint16, name []byte) {
+	for len(a.names) < int(alias) {
+		a.names = append(a.names, nil)
+	}
+	a.names[alias-1] = append(a.names[alias-1][:0], name...)
+}
+
+func (a *aliases) get(alias uint16) []byte {
+	if int(alias) > len(a.names) {
+		return nil
+	}
+	return a.names[alias-1]
+}

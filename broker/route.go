@@ -1,0 +1,366 @@
+package broker
+
+import (
+	"mqttbench/broker/packet"
+	"mqttbench/broker/session"
+	"mqttbench/broker/topic"
+)
+
+// An outcome counts what the subscribers said to a publication. A subscriber
+// that took a message has it, or it will: with QoS 0 the attempt is enough.
+type outcome struct {
+	reached int // Subscribers it was offered to, or shared subscriptions.
+	refused int // Of these, sessions at their limits.
+}
+
+// reason is the Reason Code of PUBACK or PUBREC. Quota exceeded is said only when
+// nobody has the message: the publisher may send it again, and then those who
+// have it would get it twice.
+func (o outcome) reason() packet.ReasonCode {
+	switch {
+	case o.reached == 0:
+		return packet.NoMatchingSubscribers
+	case o.refused == o.reached:
+		return packet.QuotaExceeded
+	}
+	return packet.Success
+}
+
+// publish makes p retained, if it asks for that, and brings it to its subscribers.
+//
+// Retained comes first: a SUBSCRIBE on another loop inserts first and then looks
+// for retained messages, so it sees p at least once.
+func (l *loop) publish(p *publication) outcome {
+	if p.retain {
+		l.retain(p)
+	}
+	return l.route(p)
+}
+
+func (l *loop) route(p *publication) (o outcome) {
+	r := l.cache.find(p.name)
+	if len(r.Targets) == 0 && len(r.Groups) == 0 {
+		return o
+	}
+	d := delivery{publication: p, loop: l}
+	for i := range l.frames {
+		l.frames[i].size = 0
+	}
+	for i := range r.Targets {
+		t := &r.Targets[i]
+		cl := l.s.numbers.get(t.Subscriber)
+		if cl == nil || t.NoLocal && cl == p.from { // [v5 MQTT-3.8.3-3]
+			continue
+		}
+		o.reached++
+		to := recipient{cl, minQoS(p.qos, t.QoS), p.retain && t.RetainAsPublished, r.IDs(t)}
+		if !d.give(&to) {
+			o.refused++
+		}
+	}
+	for _, g := range r.Groups {
+		if d.share(g, &o) {
+			o.reached++
+		}
+	}
+	d.end()
+	return o
+}
+
+// A recipient is one client and how it is to get a message.
+type recipient struct {
+	client *client
+	qos    packet.QoS
+	retain bool
+	ids    []uint32 // Subscription Identifiers, lent.
+}
+
+// minQoS is the QoS of a delivery, [v5 MQTT-3.8.4-8].
+func minQoS(published packet.QoS, granted uint8) packet.QoS {
+	return min(published, packet.QoS(granted))
+}
+
+// A delivery brings one publication to its recipients.
+type delivery struct {
+	*publication
+	loop *loop
+	msg  *session.Message // Made for the first recipient that needs one.
+}
+
+// message is the shared copy of the publication.
+func (d *delivery) message() *session.Message {
+	if d.msg == nil {
+		d.msg = session.NewMessage(d.name, d.props, d.payload, d.qos, d.expires())
+	}
+	return d.msg
+}
+
+// shared is the message if its payload goes by reference, else nil.
+func (d *delivery) shared() *session.Message {
+	if len(d.payload) < byReference {
+		return nil
+	}
+	return d.message()
+}
+
+// expires is when the message does, ns; 0: never.
+func (d *delivery) expires() int64 {
+	if !d.hasExpiry {
+		return 0
+	}
+	return d.loop.now + int64(d.expiry)*second
+}
+
+func (d *delivery) end() {
+	if d.msg != nil {
+		d.msg.Release()
+	}
+}
+
+// give is false when the recipient's session refused the message.
+func (d *delivery) give(to *recipient) bool {
+	if to.qos == 0 {
+		d.send0(to)
+		return true
+	}
+	return d.promise(to)
+}
+
+// send0 sends with QoS 0, and without the client's lock if it can.
+func (d *delivery) send0(to *recipient) {
+	l := d.loop
+	c := to.client.conn.Load()
+	switch {
+	case c == nil:
+		l.n.dropped.Offline++
+	case c.barrier.Load():
+		d.sendBehindRetained(to)
+	case c.full():
+		l.n.dropped.OutboxFull++
+	default:
+		d.send(c, to, 0)
+	}
+}
+
+// sendBehindRetained is send0 to a client that is just being sent retained
+// messages: this one is newer.
+func (d *delivery) sendBehindRetained(to *recipient) {
+	cl := to.client
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	c := cl.conn.Load()
+	switch {
+	case c == nil:
+		d.loop.n.dropped.Offline++
+	case !cl.hasRoomLocked(c):
+		d.loop.n.dropped.OutboxFull++
+	default:
+		d.send(c, to, 0)
+	}
+}
+
+// promise gives the message to the client's session, QoS 1 or 2, and sends it if
+// its turn has come.
+func (d *delivery) promise(to *recipient) bool {
+	cl := to.client
+	cl.mu.Lock()
+	if cl.ended {
+		cl.mu.Unlock()
+		return true
+	}
+	v := d.promiseLocked(to)
+	cl.mu.Unlock()
+	if v == session.Full {
+		d.loop.n.dropped.SessionFull++
+	}
+	return v != session.Full
+}
+
+func (d *delivery) promiseLocked(to *recipient) session.Verdict {
+	cl := to.client
+	c := cl.conn.Load()
+	if c != nil && c.maxPacket != 0 && d.tooLarge(c, to) {
+		d.loop.n.dropped.TooLarge++
+		return session.Send // Act as if it had been sent, [v5 MQTT-3.1.2-25].
+	}
+	out, v := cl.sess.Offer(d.message(), to.qos, to.retain, to.ids, cl.hasRoomLocked(c))
+	if v == session.Send {
+		d.send(c, to, out.ID)
+	}
+	return v
+}
+
+// send puts the message to a connection. For QoS 1 and 2 the client's mu is held, which keeps the order of the session.
+func (d *delivery) send(c *conn, to *recipient, id packet.ID) {
+	l := d.loop
+	if len(to.ids) > 0 && c.version == packet.V5 {
+		d.sendSingle(c, to, id)
+		return
+	}
+	f := l.variant(d.publication, c.version, to.qos)
+	if c.maxPacket != 0 && f.size > int(c.maxPacket) {
+		l.n.dropped.TooLarge++
+		return
+	}
+	l.n.delivered[to.qos]++
+	f.buf[0] = firstByte(to.qos, to.retain)
+	if to.qos > 0 {
+		f.patchID(id)
+	}
+	if f.byRef {
+		m := d.message()
+		c.putParts(l, f.buf, m.Payload, m)
+		return
+	}
+	c.put(l, f.buf)
+}
+
+// sendSingle encodes for one subscriber: its Subscription Identifiers are its own.
+func (d *delivery) sendSingle(c *conn, to *recipient, id packet.ID) {
+	l := d.loop
+	p := d.single(to)
+	if c.maxPacket != 0 && p.Size(c.version) > int(c.maxPacket) {
+		l.n.dropped.TooLarge++
+		return
+	}
+	p.ID = id
+	l.n.delivered[to.qos]++
+	l.putPublish(c, &p, d.shared())
+}
+
+// single is the PUBLISH with the recipient's Subscription Identifiers.
+func (d *delivery) single(to *recipient) packet.Publish {
+	return packet.Publish{
+		Retain: to.retain, QoS: to.qos, ID: 1, Topic: d.name, Payload: d.payload,
+		Props: d.loop.outgoingProps(d.props, d.hasExpiry, d.expiry, to.ids),
+	}
+}
+
+// tooLarge reports whether the recipient may not be sent the message, [v5 MQTT-3.1.2-24].
+func (d *delivery) tooLarge(c *conn, to *recipient) bool {
+	size := 0
+	if len(to.ids) > 0 && c.version == packet.V5 {
+		p := d.single(to)
+		size = p.Size(c.version)
+	} else {
+		size = d.loop.variant(d.publication, c.version, to.qos).size
+	}
+	return size > int(c.maxPacket)
+}
+
+// putPublish encodes p for one connection. m, with the same payload, is needed only
+// when that goes by reference.
+func (l *loop) putPublish(c *conn, p *packet.Publish, m *session.Message) {
+	l.single = p.Append(keep(l.single), c.version)
+	if len(p.Payload) < byReference {
+		c.put(l, l.single)
+		return
+	}
+	c.putParts(l, l.single[:len(l.single)-len(p.Payload)], m.Payload, m)
+}
+
+// How many members of a shared subscription are looked at for one that would
+// send at once. A group that is busy all over is not searched from end to end for each message.
+const sharedProbes = 64
+
+// share gives the message to one member of a shared subscription, [v5 4.8.2]: in
+// turn to those that would send it at once; if there are none, to one that is
+// online; only if nobody is, to the session of one that is away. What a member's session has taken
+// stays there. It returns false when there is no member to count.
+func (d *delivery) share(g *topic.Group, o *outcome) bool {
+	n := len(g.Members)
+	if n == 0 {
+		return false
+	}
+	start := int(g.Turn.Add(1) % uint32(n))
+	var online, away *topic.Subscription
+	for i := range min(n, sharedProbes) {
+		s := &g.Members[(start+i)%n]
+		cl := d.loop.s.numbers.get(s.Subscriber)
+		if cl == nil {
+			continue
+		}
+		switch d.ask(cl, s) {
+		case taken:
+			return true
+		case busy:
+			if online == nil {
+				online = s
+			}
+		case offline:
+			if away == nil {
+				away = s
+			}
+		}
+	}
+	if online == nil {
+		online = d.anyOnline(g, start)
+	}
+	if online == nil {
+		online = away
+	}
+	if online == nil {
+		return false
+	}
+	to := d.member(d.loop.s.numbers.get(online.Subscriber), online)
+	if to.client == nil {
+		return false
+	}
+	if !d.give(&to) {
+		o.refused++
+	}
+	return true
+}
+
+type answer uint8
+
+const (
+	taken   answer = iota
+	busy           // Online, but it could only queue.
+	offline        // With a session that can queue, or with nothing.
+)
+
+func (d *delivery) member(cl *client, s *topic.Subscription) recipient {
+	return recipient{cl, minQoS(d.qos, s.QoS), d.retain && s.RetainAsPublished, d.loop.idsOf(s.ID)}
+}
+
+// ask offers the message to a member that would send it at once.
+func (d *delivery) ask(cl *client, s *topic.Subscription) answer {
+	c := cl.conn.Load()
+	if c == nil {
+		return offline
+	}
+	to := d.member(cl, s)
+	if to.qos == 0 {
+		if c.barrier.Load() || c.full() {
+			return busy
+		}
+		d.send(c, &to, 0)
+		return taken
+	}
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	c = cl.conn.Load()
+	switch {
+	case c == nil:
+		return offline
+	case !cl.acceptsLocked(c):
+		return busy
+	}
+	if d.promiseLocked(&to) == session.Full {
+		return busy
+	}
+	return taken
+}
+
+// anyOnline looks further than ask did, without locks.
+func (d *delivery) anyOnline(g *topic.Group, start int) *topic.Subscription {
+	n := len(g.Members)
+	for i := sharedProbes; i < n; i++ {
+		s := &g.Members[(start+i)%n]
+		if cl := d.loop.s.numbers.get(s.Subscriber); cl != nil && cl.conn.Load() != nil {
+			return s
+		}
+	}
+	return nil
+}
