@@ -1,15 +1,377 @@
 package report
 
 import (
+	"cmp"
+	"fmt"
 	"io"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"mqttbench/bench/result"
 )
 
-// Summary writes what a person wants to know of a run, in about 40 lines: the verdict first, then rates, latency, cost, and how
-// far to believe it. width is that of the terminal in columns (0: 80); color allows ANSI sequences.
-func Summary(w io.Writer, r *result.Run, width int, color bool) error { panic("todo") }
+// Summary writes what a person wants to know of a run, in about 40 lines: the verdict first, then
+// rates, latency, cost, and how far to believe it. width is that of the terminal in columns (0: 80);
+// color allows ANSI sequences.
+func Summary(w io.Writer, r *result.Run, width int, color bool) error {
+	t := newTerminal(w, width, color)
+	t.verdict(&r.Summary)
+	t.paragraph(dim, 0, setting(&r.Manifest))
+	t.line("")
+	t.rates(&r.Summary)
+	t.latencies(&r.Summary)
+	t.exchanges(&r.Summary)
+	t.costs(&r.Summary)
+	t.believe(&r.Summary)
+	for _, e := range first(r.Summary.Errors, 3) {
+		t.labelled("error", yellow, fmt.Sprintf("%s (%s, first at %s)", e.Text, plural(e.Count, "time"), seconds(e.First)))
+	}
+	for _, warning := range r.Warnings {
+		t.labelled("warning", yellow, warning)
+	}
+	t.labelled("files", none, filepath.Join(r.Dir, result.ResultFile)+", "+result.ResponseFile+", "+result.ServiceFile)
+	return t.err
+}
 
-// Progress is one line of plain text on an interval, without a line feed: phase, time, clients, rates, p99.
-// total is the planned length of the run in seconds; 0: unknown.
-func Progress(iv *result.Interval, total float64) string { panic("todo") }
+// verdict writes whether the run may be believed, if it may not, and then what became of the promises.
+func (t *terminal) verdict(s *result.Summary) {
+	switch {
+	case s.Outcome == result.Failed:
+		t.paragraph(red, 0, "FAILED: the run could not be carried out")
+	case s.Validity == result.ValidityInvalid:
+		t.paragraph(red, 0, "INVALID: "+cmp.Or(firstFailed(s, result.ValidityInvalid), "the run cannot be trusted"))
+	case s.Interrupted:
+		t.paragraph(yellow, 0, "INTERRUPTED: what was under way at the end is not counted as lost")
+	case s.Validity == result.ValidityNoisy:
+		t.paragraph(yellow, 0, "NOISY: "+cmp.Or(firstFailed(s, result.ValidityNoisy), "something else used the machine")+
+			"; counts, cost and verdict stand, latencies do not compare")
+	}
+	for i := range s.Contracts {
+		c := &s.Contracts[i]
+		mark, word := green, "kept"
+		if !c.Kept() {
+			mark, word = red, "BROKEN"
+		}
+		if s.Interrupted && s.Outcome != result.Broken {
+			mark, word = yellow, "so far"
+		}
+		t.paragraph(mark, 0, fmt.Sprintf("QoS %d %s: %s", c.QoS, word, contract(c)))
+		t.offenders(c)
+	}
+	if len(s.Contracts) == 0 {
+		t.paragraph(bold, 0, fmt.Sprintf("no verdict: %s offered, %s delivered",
+			plural(s.Measured.Offered, "message"), count(s.Measured.Delivered)))
+	}
+}
+
+func firstFailed(s *result.Summary, degree result.Validity) string {
+	for i := range s.Gates {
+		if g := &s.Gates[i]; !g.Passed && g.Fails == degree {
+			return gate(g)
+		}
+	}
+	return ""
+}
+
+// contract tells what became of the messages of one QoS level. The three numbers that everybody
+// looks for are always there, zero or not; the rest only when it happened.
+func contract(c *result.Contract) string {
+	how := [...]string{"", " at least once", " exactly once"}[c.QoS]
+	parts := []string{count(c.Attempted) + " sent"}
+	if c.Expected == c.Attempted {
+		parts = append(parts, count(c.Delivered)+" delivered"+how)
+	} else {
+		parts = append(parts, fmt.Sprintf("%s of %s deliveries made%s", count(c.Delivered), count(c.Expected), how))
+	}
+	always := []result.Class{result.Lost, result.Dup, result.Reorder}
+	if c.QoS == 0 {
+		always[0] = result.LossQoS0
+	}
+	for _, class := range always {
+		parts = append(parts, count(c.Count(class))+" "+className(class))
+	}
+	for _, f := range c.Findings {
+		if f.Count > 0 && !slices.Contains(always, f.Class) {
+			parts = append(parts, count(f.Count)+" "+className(f.Class))
+		}
+	}
+	if c.Refused > 0 {
+		parts = append(parts, count(c.Refused)+" refused by the broker")
+	}
+	return strings.Join(parts, ", ")
+}
+
+func className(c result.Class) string {
+	switch c {
+	case result.LossQoS0:
+		return "lost (QoS 0 may)"
+	case result.Dup:
+		return "duplicates"
+	case result.DupLegal:
+		return "legal duplicates"
+	case result.LostUnknown:
+		return "lost before they were acknowledged"
+	case result.DroppedLegal:
+		return "dropped as declared"
+	case result.DroppedOverload:
+		return "acknowledged and dropped by overload"
+	case result.Corrupt:
+		return "corrupted"
+	case result.Phantom:
+		return "received and never sent"
+	}
+	return string(c)
+}
+
+// offenders lists the first deliveries of the classes that break the contract.
+func (t *terminal) offenders(c *result.Contract) {
+	for _, f := range c.Findings {
+		if !f.Class.Breaks() {
+			continue
+		}
+		for _, o := range first(f.First, 2) {
+			t.paragraph(none, 2, string(f.Class)+": "+offender(&o))
+		}
+	}
+}
+
+func offender(o *result.Offender) string {
+	s := fmt.Sprintf("message %s", count(int64(o.Sequence)))
+	if o.Publisher != "" {
+		s += " of " + o.Publisher
+	}
+	if o.Subscriber != "" {
+		s += " for " + o.Subscriber
+	}
+	if o.Topic != "" {
+		s += " on " + o.Topic
+	}
+	if o.At > 0 {
+		s += ", due at " + seconds(o.At)
+	}
+	if o.Text != "" {
+		s += ": " + o.Text
+	}
+	return s
+}
+
+// setting is the run in one sentence.
+func setting(m *result.Manifest) string {
+	w := &m.Workload
+	parts := []string{m.Broker.Label()}
+	if m.Profile != "" {
+		parts = append(parts, "profile "+m.Profile)
+	}
+	parts = append(parts, workload(w))
+	if w.Load != "" {
+		load := w.Load + " load"
+		if w.Arrivals != "" && w.Load == "open" {
+			load += ", " + w.Arrivals
+		}
+		if w.Load == "closed" {
+			load += fmt.Sprintf(", window %d: latency is the inverse of throughput", w.Window)
+		}
+		parts = append(parts, load)
+	}
+	if w.ChurnPerSec > 0 {
+		parts = append(parts, "churn "+rate(w.ChurnPerSec))
+	}
+	return strings.Join(append(parts, fmt.Sprintf("seed %d", m.Seed)), " · ")
+}
+
+// workload is the shape of the traffic in a few words.
+func workload(w *result.Workload) string {
+	var parts []string
+	if w.MQTTVersion != "" {
+		parts = append(parts, "MQTT "+w.MQTTVersion)
+	}
+	if len(w.QoS) > 0 {
+		parts = append(parts, "QoS "+strings.Trim(strings.ReplaceAll(fmt.Sprint(w.QoS), " ", "+"), "[]"))
+	}
+	parts = append(parts, fmt.Sprintf("%d B", w.PayloadBytes),
+		plural(int64(w.Publishers), "publisher")+" → "+plural(int64(w.Subscribers), "subscriber"))
+	return strings.Join(parts, ", ")
+}
+
+// rates writes the three rates: offered, accepted and delivered are different numbers.
+func (t *terminal) rates(s *result.Summary) {
+	m := &s.Measured
+	if m.Seconds == 0 {
+		return
+	}
+	text := fmt.Sprintf("offered %s → accepted %s → delivered %s", rate(m.OfferedRate), rate(m.AcceptedRate), rate(m.DeliveredRate))
+	share, ok := s.DeliveredShare()
+	mark := none
+	if ok {
+		text += " (" + percent(share) + " of what was due"
+		if m.Expected != m.Offered {
+			text += ", " + rate(float64(m.Expected)/m.Seconds)
+		}
+		text += ")"
+		if share < 1 {
+			mark = yellow
+		}
+	}
+	t.labelled("rate", mark, text+" for "+seconds(m.Seconds))
+	if s.Steady.Checked && !s.Steady.Steady {
+		t.labelled("", yellow, "not steady: "+cmp.Or(s.Steady.Text, fmt.Sprintf("the backlog grew by %s", rate(s.Steady.BacklogTrend)))+
+			"; the delivered rate is the most this broker does here")
+	}
+}
+
+// latencies writes the table of latencies, or why there is none.
+func (t *terminal) latencies(s *result.Summary) {
+	if s.Lossy() {
+		t.labelled("latency", yellow, "not shown: promised deliveries are missing, and the latency of the survivors flatters")
+		t.row("generator lag", dim, s.Lag)
+		return
+	}
+	if s.Response.Count == 0 {
+		return
+	}
+	t.line("")
+	t.quantileHeader("latency")
+	t.row("response", bold, s.Response)
+	t.row("service", none, s.Service)
+	t.row("generator lag", dim, s.Lag)
+	// The tail is where waiting to be sent hides: a stall of the broker delays what is due after it.
+	if r, v := s.Response.P99, s.Service.P99; s.Service.Supports(0.99) && v > 0 && r > 2*v {
+		t.labelled("", none, fmt.Sprintf("p99 is %s from the due time and %s from the send: measuring from the send would hide the wait",
+			seconds(r), seconds(v)))
+	}
+}
+
+// exchanges writes how long the packet exchanges took.
+func (t *terminal) exchanges(s *result.Summary) {
+	if len(s.Exchanges) == 0 {
+		return
+	}
+	t.line("")
+	t.quantileHeader("exchange")
+	for _, x := range s.Exchanges {
+		if x.Took.Count > 0 {
+			t.row(x.Name, none, x.Took)
+		}
+	}
+}
+
+const quantileWidth = 10
+
+var quantileNames = []string{"p50", "p90", "p99", "p99.9", "max", "n"}
+
+func (t *terminal) quantileHeader(label string) {
+	line := pad(label, labelWidth)
+	for _, name := range quantileNames {
+		line += padLeft(name, quantileWidth)
+	}
+	t.line(t.paint(dim, line))
+}
+
+// row writes quantiles. One that the sample is too small for is left out: it would be the maximum
+// under another name.
+func (t *terminal) row(label string, s style, q result.Quantiles) {
+	if q.Count == 0 {
+		return
+	}
+	line := ""
+	for _, x := range []struct{ at, v float64 }{{0.5, q.P50}, {0.9, q.P90}, {0.99, q.P99}, {0.999, q.P999}} {
+		text := "-"
+		if q.Supports(x.at) {
+			text = fixedSeconds(x.v)
+		}
+		line += padLeft(text, quantileWidth)
+	}
+	line += padLeft(fixedSeconds(q.Max), quantileWidth) + padLeft(number(float64(q.Count)), quantileWidth)
+	t.line(t.paint(dim, pad(label, labelWidth)) + t.paint(s, line))
+}
+
+// costs writes what the processes took.
+func (t *terminal) costs(s *result.Summary) {
+	t.line("")
+	if c := s.Cost.Broker; c != nil {
+		t.labelled("broker", none, processCost(c, true))
+	} else {
+		t.labelled("broker", dim, "cost not known: its process is not on this machine, or was not named")
+	}
+	if c := s.Cost.Generator; c != nil {
+		t.labelled("generator", none, processCost(c, false))
+	}
+}
+
+func processCost(c *result.ProcessCost, split bool) string {
+	var parts []string
+	if per := c.PerDelivered(); per > 0 {
+		text := fmt.Sprintf("%s CPU per delivered message", seconds(per))
+		if split {
+			text += fmt.Sprintf(" (%s user + %s system)", seconds(c.UserPerDelivered), seconds(c.SystemPerDelivered))
+		}
+		parts = append(parts, text)
+	}
+	parts = append(parts, percent(c.Utilisation)+" of a core", "RSS "+bytes(float64(c.PeakRSS)))
+	if c.BytesPerConnection > 0 {
+		parts = append(parts, bytes(c.BytesPerConnection)+" a connection")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// believe writes how far the figures may be trusted, and what to change where they may not.
+func (t *terminal) believe(s *result.Summary) {
+	passed := 0
+	for i := range s.Gates {
+		if s.Gates[i].Passed {
+			passed++
+		}
+	}
+	mark := map[result.Validity]style{result.ValidityOK: green, result.ValidityNoisy: yellow, result.ValidityInvalid: red}[s.Validity]
+	text := string(cmp.Or(s.Validity, result.ValidityUnknown))
+	if len(s.Gates) > 0 {
+		text += fmt.Sprintf(": %d of %d checks passed", passed, len(s.Gates))
+	}
+	t.labelled("validity", mark, text)
+	for i := range s.Gates {
+		if g := &s.Gates[i]; !g.Passed {
+			t.labelled("", yellow, "✗ "+gate(g))
+		}
+	}
+}
+
+// gate is a failed check and what to do about it.
+func gate(g *result.Gate) string {
+	relation := "at most"
+	if g.AtLeast {
+		relation = "at least"
+	}
+	s := fmt.Sprintf("%s %s, %s %s wanted", g.Name, quantity(g.Value, g.Unit), relation, quantity(g.Limit, g.Unit))
+	if g.Advice != "" {
+		s += ": " + g.Advice
+	}
+	return s
+}
+
+func first[T any](all []T, n int) []T { return all[:min(n, len(all))] }
+
+// Progress is one line of plain text on an interval, without a line feed: phase, time, clients,
+// rates, p99. total is the planned length of the run in seconds; 0: unknown.
+func Progress(iv *result.Interval, total float64) string {
+	at := fmt.Sprintf("%.0f s", iv.T1)
+	if total > 0 {
+		at = fmt.Sprintf("%.0f/%.0f s", iv.T1, total)
+	}
+	length := iv.T1 - iv.T0
+	if length <= 0 {
+		length = 1
+	}
+	per := func(n int64) string { return rate(float64(n) / length) }
+	line := fmt.Sprintf("%-8s %9s  %s  %s → %s → %s", iv.Phase, at, plural(iv.Clients, "client"),
+		per(iv.Offered), per(iv.Accepted), per(iv.Delivered))
+	if iv.Backlog > 0 {
+		line += "  backlog " + number(float64(iv.Backlog))
+	}
+	if iv.Response.Supports(0.99) {
+		line += "  p99 " + seconds(iv.Response.P99)
+	} else if iv.Response.Count > 0 {
+		line += "  max " + seconds(iv.Response.Max)
+	}
+	return line
+}

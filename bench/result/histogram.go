@@ -12,6 +12,20 @@ const nanosecond = 1e-9
 // Wrap lends h, in nanoseconds, to a Histogram. nil is an empty one.
 func Wrap(h *hdr.Histogram) *Histogram { return &Histogram{h: h} }
 
+// highest is the longest duration a histogram made here can hold, in nanoseconds: an hour.
+const highest = 3600e9
+
+// Record adds n durations of so many seconds, to three digits. Durations beyond an hour count as an hour.
+func (h *Histogram) Record(seconds float64, n int64) {
+	if h.h == nil {
+		h.h = hdr.New(1, highest, 3)
+	}
+	ns := min(max(seconds/nanosecond, 0), highest)
+	if err := h.h.RecordValues(int64(ns+0.5), n); err != nil {
+		panic(err) // Within the range and not negative: only n can be wrong.
+	}
+}
+
 // Merge adds the counts of o, which is not kept and not changed.
 func (h *Histogram) Merge(o *Histogram) {
 	switch {
