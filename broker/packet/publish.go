@@ -31,6 +31,12 @@ func (p *Publish) Decode(v Version, flags byte, body []byte) error {
 	p.Props, p.Alias, p.Expiry = nil, 0, 0
 	p.HasExpiry, p.HasSubID, p.UTF8, p.HasProps = false, false, false, false
 
+	if p.QoS == 3 {
+		return faultQoS.in(v)
+	}
+	if p.QoS == 0 && p.Dup {
+		return faultDup.in(v)
+	}
 	if len(body) < 2 {
 		return faultShort.in(v)
 	}
@@ -53,12 +59,6 @@ func (p *Publish) Decode(v Version, flags byte, body []byte) error {
 		if p.ID == 0 {
 			return faultZeroID.in(v)
 		}
-	}
-	if p.QoS == 3 {
-		return faultQoS.in(v)
-	}
-	if p.QoS == 0 && p.Dup {
-		return faultDup.in(v)
 	}
 	p.Payload = body[n:]
 	if v == V5 {
