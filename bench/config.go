@@ -1,0 +1,83 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"mqttbench/bench/client"
+	"mqttbench/bench/plan"
+	"mqttbench/bench/result"
+)
+
+// Config is one run.
+type Config struct {
+	Plan   plan.Plan      // Settled: WithDefaults and Validate are the caller's.
+	Client client.Options // What all clients share: URL, credentials, version, keep alive. The rest comes from the plan.
+	Engine client.Engine  // Not closed by Run.
+
+	Dir      string          // Where the result goes; must not hold one.
+	Manifest result.Manifest // Plan, start and machine are filled in by Run.
+
+	// Broker is the process of the broker, 0 if it is not on this machine or not known: then the
+	// result has no cost figures for it.
+	BrokerPID int
+	// BrokerGone, if not nil, delivers how the broker's process ended, should it end during the run.
+	BrokerGone <-chan error
+
+	ConnectLimit int           // Connections being opened at a time, all groups together. Default 256.
+	ConnectFor   time.Duration // How long connecting and subscribing may take in all. Default 60 s.
+	ProbeFor     time.Duration // How long the probe may take. Default 30 s.
+	DrainFor     time.Duration // How long the drain may take; it ends as soon as all is quiet. Default 30 s.
+	Interval     time.Duration // Of the result's lines. Default 1 s.
+
+	// Progress, if not nil, is called once an interval, and with each change of phase; total is the planned length in seconds. It must not keep iv.
+	Progress func(iv *result.Interval, total float64)
+	// Measuring, if not nil, is called when the measured part begins and when it ends.
+	Measuring func(begins bool)
+}
+
+const (
+	defaultConnectLimit = 256
+	defaultConnectFor   = time.Minute
+	defaultProbeFor     = 30 * time.Second
+	defaultDrainFor     = 30 * time.Second
+	defaultInterval     = time.Second
+
+	// goneAfter is how long all connections may be down before the broker counts as gone.
+	goneAfter = 5 * time.Second
+	// quietFor is how long nothing may arrive before a drain that misses messages is given up; five times p99.9, if that is longer.
+	quietFor = 2 * time.Second
+	// interruptedDrain is the patience of a run that was interrupted.
+	interruptedDrain = time.Second
+	// sessionExpiry is what a persistent session asks for in version 5: long enough for any run, and gone a day later.
+	sessionExpiry = 24 * 60 * 60
+)
+
+func (c *Config) withDefaults() error {
+	if c.Engine == nil || len(c.Engine.Groups()) == 0 {
+		return errors.New("bench: no engine")
+	}
+	if err := c.Plan.Validate(); err != nil {
+		return fmt.Errorf("bench: %w", err)
+	}
+	orDefault(&c.ConnectLimit, defaultConnectLimit)
+	orDefault(&c.ConnectFor, defaultConnectFor)
+	orDefault(&c.ProbeFor, defaultProbeFor)
+	orDefault(&c.DrainFor, defaultDrainFor)
+	orDefault(&c.Interval, defaultInterval)
+	return nil
+}
+
+func orDefault[T int | time.Duration](v *T, d T) {
+	if *v == 0 {
+		*v = d
+	}
+}
+
+// A SetupError says that the run could not begin: the broker cannot be reached, is none, or
+// refuses. Nothing was measured, and what is wrong is the user's to mend.
+type SetupError struct{ Err error }
+
+func (e *SetupError) Error() string { return e.Err.Error() }
+func (e *SetupError) Unwrap() error { return e.Err }

@@ -1,0 +1,252 @@
+package bench
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"slices"
+	"time"
+
+	"mqttbench/bench/client"
+	"mqttbench/bench/measure"
+	"mqttbench/bench/result"
+	"mqttbench/broker/transport"
+)
+
+var ownPID = os.Getpid()
+
+// finish judges the run, writes the summary and closes the file. err is how the phases ended.
+func (r *run) finish(err error) (*result.Run, error) {
+	r.enter(result.PhaseVerify)
+	r.log.tick.Stop()
+	r.log.interval()
+	unsent := r.freeze()
+	s := r.summary(err, unsent)
+	r.farewell()
+	closeErr := r.log.writer.Close(s)
+	res := r.log.writer.Run()
+	res.Summary = *s
+	return res, closeErr
+}
+
+// freeze stops the ledger, so that it can be judged, and returns how many messages were due and never sent.
+func (r *run) freeze() (unsent int64) {
+	for _, n := range ask(r, func(w *worker) int64 {
+		var n int64
+		if w.schedule != nil {
+			n = w.schedule.Unsent(min(w.group.Now()-r.start, r.plan.End()))
+		}
+		w.frozen = true
+		return n
+	}) {
+		unsent += n
+	}
+	return unsent
+}
+
+// farewell ends all connections in order, as a client that has nothing more to say does.
+func (r *run) farewell() {
+	ask(r, func(w *worker) bool {
+		for _, s := range w.subs {
+			s.client.Disconnect()
+		}
+		for _, p := range w.pubs {
+			p.client.Disconnect()
+		}
+		return true
+	})
+}
+
+func (r *run) summary(err error, unsent int64) *result.Summary {
+	l := r.log
+	totals := l.collector.Totals()
+	s := &result.Summary{
+		Interrupted: errors.Is(err, errInterrupted),
+		Response:    result.QuantilesOf(totals.Series.Response),
+		Service:     result.QuantilesOf(totals.Series.Service),
+		Lag:         result.QuantilesOf(totals.Series.Lag),
+		Errors:      l.errorCounts(),
+	}
+	for p, name := range exchanges {
+		if q := result.QuantilesOf(totals.Phases[p]); q.Count > 0 {
+			s.Exchanges = append(s.Exchanges, result.Exchange{Name: name, Took: q})
+		}
+	}
+	for _, p := range allPhases {
+		if _, ok := r.began[p]; ok {
+			s.Phases = append(s.Phases, result.Total(l.writer.Run().Intervals, p))
+		}
+	}
+	if r.start != 0 && len(r.pubs) > 0 {
+		audit := r.ledger.Verify(measure.Circumstances{Overload: r.overloaded(s, totals)})
+		s.Contracts = []result.Contract{audit.Contract}
+	}
+	s.Measured = r.measured(totals)
+	if l.begin.at != 0 {
+		r.cost(s)
+	}
+	s.Validity, s.Gates = measure.Judge(r.evidence(s, totals, unsent))
+	s.Steady = r.steady(l.writer.Run().Intervals)
+	if err != nil && !s.Interrupted {
+		s.Outcome = result.Failed
+		s.Errors = append([]result.ErrorCount{{Text: err.Error(), Count: 1, First: l.seconds(transport.Clock())}}, s.Errors...)
+	}
+	s.Judge()
+	return s
+}
+
+var allPhases = []result.Phase{result.PhaseConnect, result.PhaseProbe, result.PhaseWarmUp, result.PhaseMeasure, result.PhaseDrain}
+
+// exchanges names the client's phases as the result file does.
+var exchanges = [client.Phases]string{
+	client.ConnectTCP: "connect", client.ConnectMQTT: "CONNACK", client.SubscribeAck: "SUBACK",
+	client.PublishAck: "PUBLISH-PUBACK", client.PublishRec: "PUBLISH-PUBREC", client.ReleaseComp: "PUBREL-PUBCOMP",
+}
+
+// measured are the totals of what was due in the measured part, as far as the run came.
+func (r *run) measured(t *measure.Totals) result.Totals {
+	m := result.Totals{Phase: result.PhaseMeasure}
+	if r.log.begin.at == 0 {
+		return m
+	}
+	from, to := int64(r.plan.Warmup), r.plan.End()
+	if r.log.end.at != 0 {
+		to = min(to, r.log.end.at-r.start)
+	}
+	m.Seconds = float64(to-from) / 1e9
+	m.Delivered = int64(t.Measured.Delivered)
+	m.Offered = int64(t.Measured.Sent)
+	if !r.plan.Closed && r.plan.Rate > 0 {
+		m.Offered = r.plan.Offered(from, to)
+		m.Expected = r.plan.Expected(from, to)
+	} else {
+		m.Expected = int64(float64(m.Offered) * r.plan.FanOut())
+	}
+	c := &r.log.counters
+	m.Accepted = int64(t.Measured.Acked)
+	m.Duplicates, m.Connects, m.Reconnects = int64(c.Duplicates), int64(c.Connects), int64(c.Reconnects)
+	if m.Seconds > 0 {
+		m.OfferedRate, m.AcceptedRate, m.DeliveredRate = float64(m.Offered)/m.Seconds, float64(m.Accepted)/m.Seconds, float64(m.Delivered)/m.Seconds
+	}
+	return m
+}
+
+// cost divides the CPU time of the measured stretch by what was delivered in it, whenever it was due.
+func (r *run) cost(s *result.Summary) {
+	l := r.log
+	end := l.end
+	if end.at == 0 {
+		end = sample{at: transport.Clock(), broker: l.broker.last, generator: l.generator.last, counters: l.counters}
+	}
+	seconds := float64(end.at-l.begin.at) / 1e9
+	delivered := int64(end.counters.Delivered - l.begin.counters.Delivered)
+	price := func(m *meter, a, b measure.Usage) *result.ProcessCost {
+		if m.peak == 0 || b.CPU <= a.CPU {
+			return nil
+		}
+		c := result.NewProcessCost(usage(a, b), seconds, delivered)
+		c.PeakRSS = m.peak
+		if n := len(r.pubs) + len(r.subs); m.full > m.idle {
+			c.BytesPerConnection = float64(m.full-m.idle) / float64(n)
+		}
+		return c
+	}
+	s.Cost.Broker = price(&l.broker, l.begin.broker, end.broker)
+	s.Cost.Generator = price(&l.generator, l.begin.generator, end.generator)
+}
+
+// overloaded looks for evidence that the broker dropped messages at a limit of its queues: Little's law.
+func (r *run) overloaded(s *result.Summary, t *measure.Totals) bool {
+	if r.log.begin.at == 0 || len(r.subs) == 0 {
+		return false
+	}
+	rate := float64(t.Measured.Delivered) / time.Duration(r.plan.Duration).Seconds() / float64(len(r.subs))
+	return measure.QueueLimit(s.Service.P50, rate).Limit != 0
+}
+
+// evidence gathers what the validity is judged by.
+func (r *run) evidence(s *result.Summary, t *measure.Totals, unsent int64) measure.Evidence {
+	l := r.log
+	e := measure.Evidence{
+		Published:   r.start != 0 && !r.plan.Closed && r.plan.Rate > 0,
+		LagP99:      duration(s.Lag.P99),
+		ResponseP50: duration(s.Response.P50),
+		OfferedRate: s.Measured.OfferedRate,
+		Missed:      unsent,
+		RaceBuild:   measure.RaceBuild, ClockAnomalies: int64(t.Counters.Negative), OverRange: int64(t.Counters.OverRange),
+		GeneratorFiles: l.files, FileLimit: measure.DescribeMachine().FileLimit,
+		Stalled: -1, Steal: -1, ForeignCPU: -1, GeneratorCPU: -1,
+	}
+	if l.begin.at == 0 || l.end.at == 0 {
+		return e
+	}
+	seconds := float64(l.end.at-l.begin.at) / 1e9
+	e.SentRate = float64(t.Measured.Sent) / s.Measured.Seconds
+	if c := s.Cost.Generator; c != nil {
+		e.GeneratorCPU = c.Utilisation / float64(min(runtime.GOMAXPROCS(0), len(r.workers)))
+	}
+	e.GCPauseP99 = duration(l.end.runtime.GCPauses.Sub(l.begin.runtime.GCPauses).At(0.99))
+	e.SchedLatencyP99 = duration(l.end.runtime.SchedLatencies.Sub(l.begin.runtime.SchedLatencies).At(0.99))
+	share := func(a, b int64) float64 {
+		if a < 0 || b < 0 {
+			return -1
+		}
+		return float64(b-a) / 1e9 / seconds
+	}
+	cores := float64(runtime.NumCPU())
+	e.Stalled = share(l.begin.system.Stalled, l.end.system.Stalled)
+	e.Steal = share(l.begin.system.Steal, l.end.system.Steal) / cores
+	if busy := share(l.begin.system.Busy, l.end.system.Busy); busy >= 0 && s.Cost.Generator != nil && (s.Cost.Broker != nil || r.cfg.BrokerPID == 0) {
+		own := s.Cost.Generator.Utilisation
+		if s.Cost.Broker != nil {
+			own += s.Cost.Broker.Utilisation
+		}
+		e.ForeignCPU = max(0, busy-own) / cores
+	}
+	return e
+}
+
+func duration(seconds float64) time.Duration { return time.Duration(seconds * 1e9) }
+
+// steady compares the backlog of the first third of the measured part with that of the last: a backlog that grows says that the
+// rate is more than the broker carries, and every latency is then only the age of the queue.
+func (r *run) steady(intervals []result.Interval) result.Steady {
+	var backlog []float64
+	var from, to float64
+	for _, iv := range intervals {
+		if iv.Phase != result.PhaseMeasure {
+			continue
+		}
+		if len(backlog) == 0 {
+			from = iv.T0
+		}
+		to = iv.T1
+		backlog = append(backlog, float64(iv.Backlog))
+	}
+	third := len(backlog) / 3
+	if third == 0 {
+		return result.Steady{}
+	}
+	growth := median(backlog[len(backlog)-third:]) - median(backlog[:third])
+	st := result.Steady{Checked: true, BacklogTrend: growth / ((to - from) * 2 / 3)}
+	st.Steady = st.BacklogTrend <= max(1, r.deliveryRate()*steadyShare)
+	if !st.Steady {
+		st.Text = "the backlog grew all the time: the rate is more than the broker carries"
+	}
+	return st
+}
+
+// steadyShare is the growth of the backlog, as a share of the delivery rate, that still counts as steady.
+const steadyShare = 0.01
+
+func (r *run) deliveryRate() float64 {
+	if r.plan.Duration == 0 || r.plan.Closed || r.plan.Rate == 0 {
+		return 0
+	}
+	return float64(r.plan.Expected(int64(r.plan.Warmup), r.plan.End())) / time.Duration(r.plan.Duration).Seconds()
+}
+
+func median(values []float64) float64 {
+	v := slices.Sorted(slices.Values(values))
+	return v[len(v)/2]
+}

@@ -1,0 +1,244 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"mqttbench/bench/measure"
+	"mqttbench/bench/result"
+	"mqttbench/broker/transport"
+)
+
+// A log turns what the workers hand over into the lines of the result file. Owned by the orchestrator.
+type log struct {
+	run       *run
+	writer    *result.Writer
+	collector *measure.Collector
+	tick      *time.Ticker
+
+	number   int   // Of the next interval.
+	last     int64 // transport.Clock at the end of the last one.
+	quiet    int64 // Since when no client has been connected; 0: some are.
+	counters measure.Counters
+	failures []failure
+	tail999  time.Duration
+
+	broker, generator meter
+	begin, end        sample // Of the measured part. Zero: it has not begun, or not ended.
+	files             int64  // Descriptors of this process, at most.
+}
+
+// A meter samples one process.
+type meter struct {
+	process *measure.Process // nil: none to sample.
+	last    measure.Usage
+	idle    int64 // RSS before the first connection, bytes,
+	full    int64 // and with all connections standing and nothing published.
+	peak    int64
+}
+
+// A sample is everything that is counted, at an instant.
+type sample struct {
+	at        int64 // transport.Clock; 0: not taken.
+	broker    measure.Usage
+	generator measure.Usage
+	system    measure.SystemUsage
+	runtime   measure.RuntimeUsage
+	counters  measure.Counters
+}
+
+func openLog(r *run, m *result.Manifest) (*log, error) {
+	w, err := result.Create(r.cfg.Dir, m)
+	if err != nil {
+		return nil, &SetupError{err}
+	}
+	l := &log{
+		run: r, writer: w, collector: measure.NewCollector(len(r.workers)),
+		tick: time.NewTicker(r.cfg.Interval), last: r.origin,
+	}
+	l.generator = openMeter(ownPID)
+	if r.cfg.BrokerPID != 0 {
+		l.broker = openMeter(r.cfg.BrokerPID)
+	}
+	return l, nil
+}
+
+func openMeter(pid int) (m meter) {
+	p, err := measure.OpenProcess(pid)
+	if err != nil {
+		return m
+	}
+	m.process = p
+	m.sample()
+	m.idle = m.last.RSS
+	return m
+}
+
+// sample returns what the process used since the last sample, in the units of files; nil: not known.
+func (m *meter) sample() *result.Usage {
+	if m.process == nil {
+		return nil
+	}
+	u, err := m.process.Sample(false)
+	if err != nil {
+		m.process = nil // It has ended, or never told.
+		return nil
+	}
+	used := usage(m.last, u)
+	m.last, m.peak = u, max(m.peak, u.RSS)
+	return &used
+}
+
+// usage is what was used between two samples. The scheduler's total is exact; the split into user and system comes from
+// ticks of 10 ms, so only its ratio is taken.
+func usage(a, b measure.Usage) result.Usage {
+	user, system := float64(b.User-a.User), float64(b.System-a.System)
+	total := float64(b.CPU-a.CPU) / 1e9
+	share := 0.0
+	if user+system > 0 {
+		share = user / (user + system)
+	}
+	return result.Usage{UserCPU: total * share, SystemCPU: total * (1 - share), RSS: b.RSS}
+}
+
+// seconds is an instant as the result file has it.
+func (l *log) seconds(clock int64) float64 { return float64(clock-l.run.origin) / 1e9 }
+
+// phase ends the current interval, so that no interval belongs to two phases, and writes the event.
+func (l *log) phase(p result.Phase, now int64) {
+	if p == result.PhaseProbe {
+		l.broker.sample()
+		l.generator.sample()
+		l.broker.full, l.generator.full = l.broker.last.RSS, l.generator.last.RSS
+	}
+	l.writer.Event(&result.Event{At: l.seconds(now), Kind: result.EventPhase, Name: string(p)})
+}
+
+// measuring marks the beginning or the end of the measured part.
+func (l *log) measuring(begins bool) {
+	l.interval()
+	s := sample{at: transport.Clock(), broker: l.broker.last, generator: l.generator.last, counters: l.counters, runtime: measure.ReadRuntime()}
+	s.system, _ = measure.SampleSystem()
+	if begins {
+		l.begin = s
+	} else {
+		l.end = s
+	}
+}
+
+// interval has all workers hand over what they recorded, and writes a line.
+func (l *log) interval() {
+	r := l.run
+	snaps := ask(r, func(w *worker) snapshot { return w.snapshot(l.number) })
+	l.number++
+	now := transport.Clock()
+	iv := &result.Interval{T0: l.seconds(l.last), T1: l.seconds(now), Phase: r.phase}
+	var merged *measure.Interval
+	var tally measure.Tally
+	l.failures = l.failures[:0]
+	for _, s := range snaps {
+		if m := l.collector.Add(s.set); m != nil {
+			merged = m
+		}
+		tally.Add(s.tally)
+		iv.Clients += int64(s.online)
+		iv.UnsentBytes += s.pending
+		l.failures = append(l.failures, s.failures...)
+	}
+	l.fill(iv, merged, now)
+	iv.Backlog = max(0, tally.Missing())
+	l.last = now
+	l.watch(iv.Clients, now)
+	l.write(iv, merged)
+}
+
+func (l *log) fill(iv *result.Interval, merged *measure.Interval, now int64) {
+	c := &merged.Counters
+	l.counters.Add(c)
+	iv.Offered, iv.Accepted = l.offered(l.last, now, c), int64(c.Acked)
+	iv.Expected, iv.Delivered, iv.Duplicates = int64(c.Expected), int64(c.Delivered), int64(c.Duplicates)
+	iv.Connects, iv.Reconnects, iv.Disconnects = int64(c.Connects), int64(c.Reconnects), int64(c.Disconnects)
+	iv.Lag = result.QuantilesOf(merged.Series.Lag)
+	iv.Broker, iv.Generator = l.broker.sample(), l.generator.sample()
+	l.files = max(l.files, l.generator.last.Files)
+	if q := result.QuantilesOf(merged.Series.Response); q.Count > 0 {
+		l.tail999 = time.Duration(q.P999 * 1e9)
+	}
+}
+
+// offered is how many messages fell due between two instants. In a closed loop a message is offered when it is sent.
+func (l *log) offered(from, to int64, c *measure.Counters) int64 {
+	r := l.run
+	if r.plan.Closed || r.plan.Rate == 0 {
+		return int64(c.Sent)
+	}
+	if r.start == 0 {
+		return 0
+	}
+	from, to = max(0, from-r.start), min(to-r.start, r.plan.End())
+	if from >= to {
+		return 0
+	}
+	return r.plan.Offered(from, to)
+}
+
+func (l *log) write(iv *result.Interval, merged *measure.Interval) {
+	l.writer.Interval(iv, merged.Series.Response, merged.Series.Service)
+	if l.run.plan.Churn.Rate > 0 && iv.Disconnects > 0 {
+		l.writer.Event(&result.Event{At: iv.T0, Until: iv.T1, Kind: result.EventChurn, Name: "churn", Count: iv.Disconnects})
+	}
+	if l.run.cfg.Progress != nil {
+		l.run.cfg.Progress(iv, l.planned())
+	}
+}
+
+// planned is when publishing will end, in seconds since the beginning; before it has begun, as far as is known.
+func (l *log) planned() float64 {
+	end := float64(l.run.plan.End()) / 1e9
+	if l.run.start != 0 {
+		return l.seconds(l.run.start) + end
+	}
+	return 0
+}
+
+// watch notes since when nobody has been connected.
+func (l *log) watch(clients, now int64) {
+	switch {
+	case clients > 0 || l.run.connected.Load() == 0:
+		l.quiet = 0
+	case l.quiet == 0:
+		l.quiet = now
+	}
+}
+
+// brokerGone is an error when the broker has not been there for a while.
+func (l *log) brokerGone() error {
+	if l.quiet == 0 || time.Duration(l.last-l.quiet) < goneAfter {
+		return nil
+	}
+	err := errors.New("all connections are down")
+	if last := l.run.lastError.Load(); last != nil {
+		err = *last
+	}
+	return fmt.Errorf("the broker went away %.1f s into the run: %w", l.seconds(l.quiet), err)
+}
+
+// tail is how long the slowest messages take, as a measure for how long to wait for them.
+func (l *log) tail() time.Duration { return 5 * l.tail999 }
+
+// errorCounts merges the errors of all workers, most frequent first.
+func (l *log) errorCounts() (list []result.ErrorCount) {
+	for _, f := range l.failures {
+		i := slices.IndexFunc(list, func(e result.ErrorCount) bool { return e.Text == f.text })
+		if i < 0 {
+			list = append(list, result.ErrorCount{Text: f.text, First: l.seconds(f.first)})
+			i = len(list) - 1
+		}
+		list[i].Count += f.count
+		list[i].First = min(list[i].First, l.seconds(f.first))
+	}
+	slices.SortStableFunc(list, func(a, b result.ErrorCount) int { return int(b.Count - a.Count) })
+	return list
+}

@@ -1,0 +1,349 @@
+package bench
+
+import (
+	"time"
+
+	"mqttbench/bench/client"
+	"mqttbench/bench/measure"
+	"mqttbench/bench/plan"
+	"mqttbench/broker/packet"
+	"mqttbench/broker/transport"
+)
+
+// A member is what publishers and subscribers have in common: a client that comes and goes.
+// Owned by its worker's group.
+type member struct {
+	worker    *worker
+	client    client.Client
+	connected bool
+	dialling  bool  // It holds a place in the waiting line.
+	met       bool  // It has been connected before.
+	leaving   bool  // Its connection is being ended by the plan,
+	down      int64 // and is to stay so for this long, ns.
+	attempts  int   // Failed connection attempts in a row.
+	refusal   packet.ReasonCode
+}
+
+// Reconnecting after a failure waits longer each time.
+const (
+	firstRetry = 50 * time.Millisecond
+	lastRetry  = 2 * time.Second
+)
+
+// leave ends the connection as the plan says. One that is down already stays so.
+func (m *member) leave(d plan.Departure, now int64) {
+	if !m.connected || m.worker.frozen {
+		return
+	}
+	m.leaving, m.down = true, d.Down
+	if d.Abrupt {
+		m.client.Cut()
+	} else {
+		m.client.Disconnect()
+	}
+}
+
+func (m *member) arrived() {
+	w := m.worker
+	m.connected, m.attempts = true, 0
+	w.online++
+	w.rec.Count.Connects++
+	if m.met {
+		w.rec.Count.Reconnects++
+	} else {
+		m.met = true
+		w.run.connected.Add(1)
+	}
+	w.dialled(m)
+	w.run.nudge()
+}
+
+// Refused is a CONNACK that says no; Disconnected follows.
+func (m *member) Refused(reason packet.ReasonCode) {
+	if !m.worker.frozen {
+		m.refusal = reason
+	}
+}
+
+// departed: the connection has ended, or was never made.
+func (m *member) departed(err error, now int64) {
+	w := m.worker
+	if m.connected {
+		m.connected = false
+		w.online--
+		w.rec.Count.Disconnects++
+	} else {
+		w.rec.Count.Failures++
+	}
+	w.dialled(m)
+	if m.leaving {
+		m.leaving = false
+		w.comeBack(m, now+m.down)
+		return
+	}
+	if err == nil { // The end of the run.
+		return
+	}
+	w.failed(err, now)
+	w.run.lastError.Store(&err)
+	w.run.nudge()
+	wait := min(firstRetry<<min(m.attempts, 10), lastRetry)
+	m.attempts++
+	w.comeBack(m, now+int64(wait))
+}
+
+// Took records how long an exchange took.
+func (m *member) Took(p client.Phase, d time.Duration) {
+	if !m.worker.frozen {
+		m.worker.rec.Took(p, d, m.worker.group.Now())
+	}
+}
+
+// A publisher sends one stream.
+type publisher struct {
+	member
+	number int
+	topic  string
+	ledger *measure.Publisher
+	next   uint32 // Closed loop: the sequence number of the next message.
+
+	// Closed loop: deliveries that the messages sent ask for and that have not been seen.
+	awaited int64
+	copies  int64
+}
+
+// send puts one message on the wire, unless the client cannot take it now.
+func (p *publisher) send(seq uint32, due int64) bool {
+	if !p.connected {
+		return false
+	}
+	w := p.worker
+	now := transport.Clock()
+	plan.Fill(w.payload, plan.Stamp{Run: w.run.plan.RunID, Stream: p.number, Seq: seq, Sent: now - w.run.origin})
+	w.message.Topic, w.message.Token = p.topic, uint64(seq)
+	p.ledger.Attempt(seq)
+	if !p.client.Publish(&w.message) {
+		p.ledger.Retract(seq)
+		return false
+	}
+	w.rec.Sent(due, now, len(w.payload))
+	w.rec.Count.Expected += uint64(p.copies)
+	if w.message.QoS == 0 {
+		p.ledger.Acked(seq, packet.Success)
+		w.rec.Acked(due)
+	}
+	return true
+}
+
+// catchUp sends what fell due while the publisher could not send.
+func (p *publisher) catchUp() {
+	w := p.worker
+	if w.paused || w.frozen {
+		return
+	}
+	if w.schedule == nil {
+		p.fill()
+		return
+	}
+	for {
+		m, ok := w.schedule.Late(p.number, w.group.Now()-w.run.start)
+		if !ok || !p.send(m.Seq, w.run.start+m.Due) {
+			return
+		}
+		w.schedule.PopLate(p.number)
+	}
+}
+
+// fill sends, in a closed loop, as much as the window allows. A place in the window is taken from
+// the PUBLISH until the message is acknowledged and every receiver has it: so the loop is closed at QoS 0, too.
+func (p *publisher) fill() {
+	w := p.worker
+	if w.run.plan.Rate > 0 || w.paused || w.frozen {
+		return
+	}
+	for p.awaited < int64(w.run.plan.Window)*p.copies {
+		now := transport.Clock()
+		if now < w.run.start || now >= w.run.start+w.run.plan.End() || !p.send(p.next, now) {
+			return
+		}
+		p.next++
+		p.awaited += p.copies
+	}
+}
+
+// delivered: a receiver has a message of this publisher. It may be called on any group.
+func (p *publisher) delivered(on *worker) {
+	if on != p.worker {
+		p.worker.group.Post(func() { p.delivered(p.worker) })
+		return
+	}
+	p.awaited--
+	if p.awaited < int64(p.worker.run.plan.Window)*p.copies {
+		p.fill()
+	}
+}
+
+// reopen forgives the window what QoS 0 has lost: called once a second.
+func (p *publisher) reopen() {
+	if p.worker.run.plan.PubQoS == 0 || p.worker.run.plan.SubQoS == 0 {
+		p.awaited = 0
+	}
+}
+
+// probe publishes the message that shows that the topic reaches its subscribers.
+func (p *publisher) probe() {
+	w := p.worker
+	plan.Fill(w.payload, plan.Stamp{Run: w.run.plan.RunID, Stream: p.number, Seq: plan.ProbeSeq, Sent: transport.Clock() - w.run.origin})
+	w.message.Topic, w.message.Token = p.topic, uint64(plan.ProbeSeq)
+	p.client.Publish(&w.message)
+}
+
+func (p *publisher) Connected(sessionPresent bool, now int64) {
+	if p.worker.frozen {
+		return
+	}
+	p.ledger.Connected(sessionPresent)
+	p.arrived()
+	p.catchUp()
+}
+
+func (p *publisher) Subscribed([]packet.ReasonCode, int64) {}
+
+func (p *publisher) Acked(token uint64, reason packet.ReasonCode, now int64) {
+	w := p.worker
+	if w.frozen {
+		return
+	}
+	if token == uint64(plan.ProbeSeq) {
+		return
+	}
+	p.ledger.Acked(uint32(token), reason)
+	if reason >= packet.UnspecifiedError {
+		w.rec.Count.Refused++
+		p.awaited -= p.copies // Nobody will receive it.
+	} else {
+		w.rec.Acked(w.due(p.number, uint32(token), now))
+	}
+}
+
+func (p *publisher) Received(*client.Reception) {}
+
+func (p *publisher) Writable() { p.catchUp() }
+
+func (p *publisher) Disconnected(err error, now int64) {
+	w := p.worker
+	if w.frozen {
+		return
+	}
+	if p.connected {
+		p.ledger.Disconnected()
+		if w.schedule != nil {
+			w.schedule.Block(p.number)
+		}
+	}
+	p.departed(err, now)
+}
+
+// A subscriber receives what its filters match.
+type subscriber struct {
+	member
+	number     int
+	filters    []string
+	ledger     *measure.Subscriber
+	subscribed bool
+	granted    packet.ReasonCode // By the last SUBACK.
+	probes     int               // Probes that have come.
+}
+
+func (s *subscriber) Connected(sessionPresent bool, now int64) {
+	if s.worker.frozen {
+		return
+	}
+	s.ledger.Connected(sessionPresent)
+	s.arrived()
+	if sessionPresent && s.subscribed {
+		s.ledger.Subscribed(s.granted)
+		return
+	}
+	s.client.Subscribe(s.filters, s.worker.run.plan.SubQoS)
+}
+
+func (s *subscriber) Subscribed(codes []packet.ReasonCode, now int64) {
+	w := s.worker
+	if w.frozen {
+		return
+	}
+	s.granted = lowest(codes)
+	s.ledger.Subscribed(s.granted)
+	if s.granted >= packet.UnspecifiedError {
+		w.run.fail(&SetupError{errSubscription(s.filters, s.granted)})
+		return
+	}
+	if !s.subscribed {
+		s.subscribed = true
+		w.run.subscribed.Add(1)
+		w.run.nudge()
+	}
+}
+
+// lowest is what a subscriber can count on: a failure, if there is one, or else the lowest QoS.
+func lowest(codes []packet.ReasonCode) packet.ReasonCode {
+	if len(codes) == 0 {
+		return packet.UnspecifiedError
+	}
+	low := codes[0]
+	for _, c := range codes {
+		if c >= packet.UnspecifiedError {
+			return c
+		}
+		low = min(low, c)
+	}
+	return low
+}
+
+func (s *subscriber) Acked(uint64, packet.ReasonCode, int64) {}
+func (s *subscriber) Writable()                              {}
+
+func (s *subscriber) Received(r *client.Reception) {
+	w := s.worker
+	if w.frozen {
+		return
+	}
+	count := w.rec.Count
+	stamp, outcome := s.ledger.Receive(r)
+	switch outcome {
+	case measure.First:
+		sent := w.run.origin + stamp.Sent
+		w.rec.Seen(w.due(stamp.Stream, stamp.Seq, sent), sent, r.Now, len(r.Payload))
+		if w.run.plan.Closed {
+			w.run.pubs[stamp.Stream].delivered(w)
+		}
+	case measure.Duplicate:
+		count.Duplicates++
+	case measure.Again:
+		count.Again++
+	case measure.Probe:
+		s.probed()
+	case measure.Retained:
+	default:
+		count.Stray++
+	}
+}
+
+func (s *subscriber) probed() {
+	s.probes++
+	if s.probes == s.worker.run.plan.SourceCount(s.number) || s.worker.run.plan.ShareName != "" {
+		s.worker.run.probed.Add(1)
+		s.worker.run.nudge()
+	}
+}
+
+func (s *subscriber) Disconnected(err error, now int64) {
+	if s.worker.frozen {
+		return
+	}
+	if s.connected {
+		s.ledger.Disconnected()
+	}
+	s.departed(err, now)
+}

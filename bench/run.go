@@ -1,0 +1,442 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"mqttbench/bench/client"
+	"mqttbench/bench/measure"
+	"mqttbench/bench/plan"
+	"mqttbench/bench/result"
+	"mqttbench/broker/packet"
+	"mqttbench/broker/transport"
+)
+
+// A run is the orchestrator's state. What workers touch is immutable or atomic.
+type run struct {
+	// Immutable once the workers work.
+	cfg        Config
+	plan       *plan.Plan
+	ledger     *measure.Ledger
+	workers    []*worker
+	pubs       []*publisher
+	subs       []*subscriber
+	departures []plan.Departure
+	origin     int64 // transport.Clock at the run's beginning: zero of the result's times and of the stamps.
+	start      int64 // transport.Clock at which publishing begins; set before the workers are told to publish.
+
+	// Atomic. How many have passed each barrier; changed is nudged with each step.
+	connected, subscribed, probed atomic.Int64
+	lastError                     atomic.Pointer[error]
+	failure                       atomic.Pointer[error] // The first that ends the run.
+	changed                       chan struct{}
+
+	// Owned by the orchestrator.
+	log   *log
+	phase result.Phase
+	began map[result.Phase]int64 // transport.Clock.
+}
+
+// errInterrupted is how a phase ends when the context does.
+var errInterrupted = errors.New("interrupted")
+
+// Run carries out a plan and returns its result, which is also in Config.Dir. The result is nil only if nothing
+// could be begun. An interrupted run (ctx done) returns its result with Summary.Interrupted; a run that failed half-way
+// returns both a result and the error.
+func Run(ctx context.Context, cfg Config) (*result.Run, error) {
+	if err := cfg.withDefaults(); err != nil {
+		return nil, err
+	}
+	r, err := newRun(cfg)
+	if err != nil {
+		return nil, err
+	}
+	err = r.phases(ctx)
+	res, closeErr := r.finish(err)
+	if errors.Is(err, errInterrupted) {
+		err = nil
+	}
+	return res, errors.Join(err, closeErr)
+}
+
+func newRun(cfg Config) (*run, error) {
+	r := &run{
+		cfg: cfg, plan: &cfg.Plan, origin: transport.Clock(),
+		changed: make(chan struct{}, 1), began: map[result.Phase]int64{},
+	}
+	text, err := json.Marshal(r.plan)
+	if err != nil {
+		return nil, err
+	}
+	m := cfg.Manifest
+	m.Start, m.Plan, m.Machine = time.Now().UTC(), text, measure.DescribeMachine()
+	m.RunID, m.Seed, m.Workload = r.plan.Run, r.plan.Seed, describe(r.plan, m.Workload)
+	m.Broker.URL, m.Broker.PID = cfg.Client.URL, cfg.BrokerPID
+	groups := cfg.Engine.Groups()
+	r.ledger = measure.NewLedger(r.plan, len(groups))
+	r.departures = r.plan.Departures()
+	for i, g := range groups {
+		r.workers = append(r.workers, newWorker(r, i, g))
+	}
+	if r.log, err = openLog(r, &m); err != nil {
+		return nil, err
+	}
+	r.populate()
+	return r, nil
+}
+
+// describe is the plan in the few numbers that decide whether two runs may be compared.
+func describe(p *plan.Plan, w result.Workload) result.Workload {
+	w.Load, w.Arrivals, w.Rate = "open", string(p.Arrivals), p.Rate
+	if p.Closed {
+		w.Load, w.Arrivals = "closed", ""
+	}
+	w.QoS, w.SubscribeQoS = []int{int(p.PubQoS)}, []int{int(p.SubQoS)}
+	w.PayloadBytes, w.MQTTVersion = p.Payload, versionText(p.Version)
+	w.Publishers, w.Subscribers, w.Clients = p.Publishers, p.Subscribers, p.Publishers+p.Subscribers
+	w.Topics, w.FanOut, w.Window = p.Publishers, p.FanOut(), p.Window
+	w.WarmUp, w.Duration = time.Duration(p.Warmup).Seconds(), time.Duration(p.Duration).Seconds()
+	w.ChurnPerSec, w.CleanStart = p.Churn.Rate, p.SubscriberSession == plan.Clean
+	return w
+}
+
+func versionText(v packet.Version) string {
+	switch v {
+	case packet.V31:
+		return "3.1"
+	case packet.V5:
+		return "5.0"
+	}
+	return "3.1.1"
+}
+
+// populate makes the clients. A publisher lives on the group of its first receiver, so that a pair
+// shares a loop; subscribers are dealt out.
+func (r *run) populate() {
+	n := len(r.workers)
+	r.subs = make([]*subscriber, r.plan.Subscribers)
+	for i := range r.subs {
+		w := r.workers[i%n]
+		s := &subscriber{number: i, filters: r.plan.Filters(i), ledger: r.ledger.Subscriber(i, w.index)}
+		s.worker = w
+		s.client = w.group.New(r.options(r.plan.SubscriberID(i), r.plan.SubscriberSession), s)
+		r.subs[i], w.subs = s, append(w.subs, s)
+	}
+	r.pubs = make([]*publisher, r.plan.Publishers)
+	for i := range r.pubs {
+		w := r.workers[i%n]
+		for first := range r.plan.Receivers(i) {
+			w = r.workers[first%n]
+			if r.plan.Pattern != plan.Pairs {
+				w = r.workers[i%n]
+			}
+			break
+		}
+		p := &publisher{number: i, topic: r.plan.TopicName(i), ledger: r.ledger.Publisher(i, w.index), copies: int64(r.plan.Copies(i))}
+		p.worker = w
+		p.client = w.group.New(r.options(r.plan.PublisherID(i), r.plan.PublisherSession), p)
+		r.pubs[i], w.pubs = p, append(w.pubs, p)
+	}
+}
+
+func (r *run) options(id string, s plan.Session) client.Options {
+	o := r.cfg.Client
+	o.ClientID, o.Version, o.Window = id, r.plan.Version, r.plan.Window
+	o.CleanStart = s == plan.Clean
+	if !o.CleanStart {
+		o.SessionExpiry = sessionExpiry
+	}
+	return o
+}
+
+// nudge tells the orchestrator that a barrier may have been passed. Any goroutine may call it.
+func (r *run) nudge() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+// fail ends the run. The first failure counts. Any goroutine may call it.
+func (r *run) fail(err error) {
+	r.failure.CompareAndSwap(nil, &err)
+	r.nudge()
+}
+
+func errSubscription(filters []string, reason packet.ReasonCode) error {
+	return fmt.Errorf("the broker refused to subscribe to %s: %v (0x%02X)", strings.Join(filters, ", "), reason, byte(reason))
+}
+
+// phases carries the run from its first connection to the end of the drain.
+func (r *run) phases(ctx context.Context) error {
+	steps := []struct {
+		phase result.Phase
+		do    func(context.Context) error
+	}{
+		{result.PhaseConnect, r.connect},
+		{result.PhaseProbe, r.probe},
+		{result.PhaseWarmUp, r.warmUp},
+		{result.PhaseMeasure, r.measure},
+		{result.PhaseDrain, r.drain},
+	}
+	for _, s := range steps {
+		r.enter(s.phase)
+		if err := s.do(ctx); err != nil {
+			if errors.Is(err, errInterrupted) && r.start != 0 && s.phase != result.PhaseDrain {
+				r.stopPublishing()
+				r.enter(result.PhaseDrain)
+				r.settle(context.WithoutCancel(ctx), interruptedDrain)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) enter(p result.Phase) {
+	r.phase = p
+	now := transport.Clock()
+	r.began[p] = now
+	r.log.phase(p, now)
+}
+
+// await works off events until passed says so, the deadline has come (then it returns tooLate), or the run is over.
+func (r *run) await(ctx context.Context, until time.Time, passed func() bool, tooLate func() error) error {
+	deadline := time.NewTimer(time.Until(until))
+	defer deadline.Stop()
+	for {
+		if err := r.failure.Load(); err != nil {
+			return *err
+		}
+		if passed() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errInterrupted
+		case <-deadline.C:
+			return tooLate()
+		case err := <-r.cfg.BrokerGone:
+			return fmt.Errorf("the broker's process ended during the %s phase: %w", r.phase, gone(err))
+		case <-r.changed:
+		case <-r.log.tick.C:
+			r.log.interval()
+			if err := r.log.brokerGone(); err != nil && r.phase != result.PhaseConnect {
+				return err
+			}
+		}
+	}
+}
+
+func gone(err error) error {
+	if err == nil {
+		return errors.New("exit code 0")
+	}
+	return err
+}
+
+// connect brings every client to its CONNACK and every subscriber to its SUBACK. One client goes
+// first: if the broker cannot be reached, or is none, or says no, that is one clear error and not thousands.
+func (r *run) connect(ctx context.Context) error {
+	until := time.Now().Add(r.cfg.ConnectFor)
+	pilot := r.pilot()
+	pilot.worker.group.Post(func() { pilot.worker.dial(pilot) })
+	failed := func() bool { return r.lastError.Load() != nil }
+	err := r.await(ctx, until, func() bool { return r.connected.Load() > 0 || failed() }, func() error {
+		return &SetupError{fmt.Errorf("no answer from %s within %v", r.cfg.Client.URL, r.cfg.ConnectFor)}
+	})
+	if err != nil {
+		return err
+	}
+	if r.connected.Load() == 0 {
+		return &SetupError{*r.lastError.Load()}
+	}
+	for _, w := range r.workers {
+		w.group.Post(w.connectAllBut(pilot))
+	}
+	all := int64(len(r.pubs) + len(r.subs))
+	return r.await(ctx, until, func() bool {
+		return r.connected.Load() == all && r.subscribed.Load() == int64(len(r.subs))
+	}, func() error { return r.tooFew(all) })
+}
+
+func (r *run) pilot() *member {
+	if len(r.subs) > 0 {
+		return &r.subs[0].member
+	}
+	return &r.pubs[0].member
+}
+
+func (w *worker) connectAllBut(pilot *member) func() {
+	return func() {
+		for _, s := range w.subs {
+			if &s.member != pilot {
+				w.dial(&s.member)
+			}
+		}
+		for _, p := range w.pubs {
+			if &p.member != pilot {
+				w.dial(&p.member)
+			}
+		}
+	}
+}
+
+func (r *run) tooFew(all int64) error {
+	err := fmt.Errorf("only %d of %d clients were connected and %d of %d subscribers subscribed within %v",
+		r.connected.Load(), all, r.subscribed.Load(), len(r.subs), r.cfg.ConnectFor)
+	if last := r.lastError.Load(); last != nil {
+		err = fmt.Errorf("%w; the last error: %w", err, *last)
+	}
+	return &SetupError{err}
+}
+
+// probe sends one message on every topic and waits until each has reached all its subscribers:
+// after that, what is lost was not lost because somebody was not ready yet.
+func (r *run) probe(ctx context.Context) error {
+	if len(r.pubs) == 0 || len(r.subs) == 0 {
+		return nil
+	}
+	want := int64(len(r.subs))
+	if r.plan.ShareName != "" {
+		want = int64(len(r.pubs))
+	}
+	until := time.Now().Add(r.cfg.ProbeFor)
+	for {
+		for _, w := range r.workers {
+			w.group.Post(w.probeAll)
+		}
+		patience := min(probeAgain, time.Until(until))
+		err := r.await(ctx, time.Now().Add(patience), func() bool { return r.probed.Load() >= want }, func() error { return errAgain })
+		if !errors.Is(err, errAgain) {
+			return err
+		}
+		if r.plan.PubQoS > 0 && r.plan.SubQoS > 0 || time.Now().After(until) {
+			if time.Now().After(until) {
+				return &SetupError{fmt.Errorf("a message on every topic reached only %d of %d subscribers within %v: does the broker allow publishing to %q?",
+					r.probed.Load(), want, r.cfg.ProbeFor, r.plan.TopicName(0))}
+			}
+		}
+	}
+}
+
+var errAgain = errors.New("again")
+
+// probeAgain is how long a probe may take before it is sent once more: at QoS 0 it may have been lost.
+const probeAgain = 5 * time.Second
+
+// headStart is how long before its start publishing is announced, so that every worker has heard of it.
+const headStart = 100 * time.Millisecond
+
+func (r *run) warmUp(ctx context.Context) error {
+	r.start = transport.Clock() + int64(headStart)
+	for _, w := range r.workers {
+		w.group.Post(w.publish)
+	}
+	return r.until(ctx, r.start+int64(r.plan.Warmup))
+}
+
+func (r *run) measure(ctx context.Context) error {
+	r.log.measuring(true)
+	if r.cfg.Measuring != nil {
+		r.cfg.Measuring(true)
+	}
+	err := r.until(ctx, r.start+r.plan.End())
+	r.log.measuring(false)
+	if r.cfg.Measuring != nil {
+		r.cfg.Measuring(false)
+	}
+	return err
+}
+
+// until lets time pass until clock.
+func (r *run) until(ctx context.Context, clock int64) error {
+	at := time.Now().Add(time.Duration(clock - transport.Clock()))
+	return r.await(ctx, at, func() bool { return false }, func() error { return nil })
+}
+
+// drain waits until all that was published is acknowledged and delivered, or nothing comes any more.
+func (r *run) drain(ctx context.Context) error { return r.settle(ctx, r.cfg.DrainFor) }
+
+func (r *run) settle(ctx context.Context, patience time.Duration) error {
+	until := time.Now().Add(patience)
+	var last drainState
+	quietSince := time.Now()
+	for time.Now().Before(until) {
+		now := r.drainState()
+		if now.done() {
+			return nil
+		}
+		if now != last {
+			last, quietSince = now, time.Now()
+		}
+		if now.online == len(r.pubs)+len(r.subs) && time.Since(quietSince) > max(quietFor, r.log.tail()) {
+			return nil
+		}
+		if err := r.await(ctx, time.Now().Add(drainPoll), func() bool { return false }, func() error { return nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drainPoll is how often a drain looks whether it is done.
+const drainPoll = 20 * time.Millisecond
+
+// A drainState is what is left to do.
+type drainState struct {
+	tally  measure.Tally
+	unsent int64
+	online int
+}
+
+func (d *drainState) done() bool {
+	return d.unsent == 0 && d.tally.Outstanding == 0 && d.tally.Missing() <= 0
+}
+
+func (r *run) drainState() (d drainState) {
+	for _, s := range ask(r, func(w *worker) drainState {
+		var s drainState
+		if w.schedule != nil && !w.paused {
+			s.unsent = w.schedule.Unsent(w.group.Now() - r.start)
+		}
+		s.tally, s.online = *w.tally, w.online
+		return s
+	}) {
+		d.tally.Add(s.tally)
+		d.unsent += s.unsent
+		d.online += s.online
+	}
+	return d
+}
+
+func (r *run) stopPublishing() {
+	ask(r, func(w *worker) bool { w.paused = true; return true })
+}
+
+// ask runs f on every worker's group and returns the answers.
+func ask[T any](r *run, f func(w *worker) T) []T {
+	answers := make([]T, len(r.workers))
+	done := make(chan struct{}, len(r.workers))
+	for i, w := range r.workers {
+		w.group.Post(func() {
+			answers[i] = f(w)
+			done <- struct{}{}
+		})
+	}
+	for range r.workers {
+		<-done
+	}
+	return answers
+}
+
+func (w *worker) probeAll() {
+	for _, p := range w.pubs {
+		p.probe()
+	}
+}

@@ -1,0 +1,268 @@
+package bench
+
+import (
+	"math"
+	"time"
+
+	"mqttbench/bench/client"
+	"mqttbench/bench/measure"
+	"mqttbench/bench/plan"
+)
+
+// A worker is one group of clients and all that is known about them. Its methods run on the
+// group, except where they say otherwise.
+type worker struct {
+	// Immutable.
+	run   *run
+	index int
+	group client.Group
+
+	// Owned by the group.
+	rec      *measure.Recorder
+	tally    *measure.Tally
+	dues     *plan.Dues     // nil in a closed loop.
+	schedule *plan.Schedule // nil in a closed loop, and before publishing.
+	pubs     []*publisher
+	subs     []*subscriber
+	dialling waitingLine // Clients that wait for their turn to connect.
+	away     []absence   // Clients that reconnect at a time, soonest first.
+	leaving  []plan.Departure
+	payload  []byte
+	message  client.Message
+	online   int  // Clients connected.
+	paused   bool // Publishing has not begun, or has ended.
+	frozen   bool // The ledger is being judged: nothing counts any more.
+	failures map[string]*failure
+}
+
+// An absence ends with a reconnection.
+type absence struct {
+	until int64 // transport.Clock.
+	who   *member
+}
+
+// A waitingLine bounds how many connections are being opened at a time: a burst of thousands of
+// SYNs measures the listen queue and not the broker.
+type waitingLine struct {
+	waiting []*member
+	open    int // Being opened now.
+	limit   int
+}
+
+func newWorker(r *run, index int, g client.Group) *worker {
+	w := &worker{
+		run: r, index: index, group: g,
+		rec: measure.NewRecorder(index), tally: r.ledger.Tally(index),
+		payload: make([]byte, r.plan.Payload), paused: true, failures: map[string]*failure{},
+	}
+	w.dialling.limit = max(1, r.cfg.ConnectLimit/len(r.cfg.Engine.Groups()))
+	if !r.plan.Closed && r.plan.Rate > 0 {
+		w.dues = plan.NewDues(r.plan)
+	}
+	w.message = client.Message{QoS: r.plan.PubQoS, Retain: r.plan.Retain, Payload: w.payload}
+	return w
+}
+
+// dial connects m when it is its turn.
+func (w *worker) dial(m *member) {
+	w.dialling.waiting = append(w.dialling.waiting, m)
+	w.nextDial()
+}
+
+func (w *worker) nextDial() {
+	d := &w.dialling
+	for d.open < d.limit && len(d.waiting) > 0 {
+		m := d.waiting[0]
+		d.waiting = d.waiting[1:]
+		d.open++
+		m.dialling = true
+		m.client.Connect()
+	}
+}
+
+// dialled: m's attempt is over, one way or the other.
+func (w *worker) dialled(m *member) {
+	if m.dialling {
+		m.dialling = false
+		w.dialling.open--
+		w.nextDial()
+	}
+}
+
+// publish begins publishing at the run's start.
+func (w *worker) publish() {
+	w.paused = false
+	w.rec.SetWindow(measure.Window{From: w.run.start + int64(w.run.plan.Warmup), To: w.run.start + w.run.plan.End()})
+	for _, d := range w.run.departures {
+		if w.memberOf(d).worker == w {
+			w.leaving = append(w.leaving, d)
+		}
+	}
+	if w.dues != nil {
+		numbers := make([]int, len(w.pubs))
+		for i, p := range w.pubs {
+			numbers[i] = p.number
+		}
+		w.schedule = plan.NewSchedule(w.run.plan, numbers)
+		for _, p := range w.pubs {
+			if !p.connected {
+				w.schedule.Block(p.number)
+			}
+		}
+	}
+	w.group.SetTimer(w.turn)
+}
+
+func (w *worker) memberOf(d plan.Departure) *member {
+	if d.Publisher {
+		return &w.run.pubs[d.Client].member
+	}
+	return &w.run.subs[d.Client].member
+}
+
+// turn is what the group's timer calls: it sends what is due, sends away whose time has come, and says when it wants to be called again.
+func (w *worker) turn(now int64) (next int64) {
+	if w.frozen {
+		return math.MaxInt64
+	}
+	next = w.welcome(now)
+	if w.paused {
+		return next
+	}
+	next = min(next, w.sendOff(now))
+	if w.schedule == nil {
+		return min(next, w.turnClosed(now))
+	}
+	for {
+		m, ok := w.schedule.Peek(now - w.run.start)
+		if !ok {
+			return min(next, after(w.run.start, m.Due))
+		}
+		p := w.run.pubs[m.Pub]
+		if p.send(m.Seq, w.run.start+m.Due) {
+			w.schedule.Pop()
+		} else {
+			w.rec.Count.Blocked++
+			w.schedule.Block(m.Pub)
+		}
+	}
+}
+
+// due is when a message was due, on transport.Clock. In a closed loop nothing is; then it is otherwise.
+func (w *worker) due(stream int, seq uint32, otherwise int64) int64 {
+	if w.dues == nil {
+		return otherwise
+	}
+	return w.run.start + w.dues.At(stream, seq)
+}
+
+// after is start+d without overflow.
+func after(start, d int64) int64 {
+	if d > math.MaxInt64-start {
+		return math.MaxInt64
+	}
+	return start + d
+}
+
+// turnClosed fills every publisher's window. A publisher whose window was filled goes on from its
+// acknowledgements; this is for the beginning and, once a second, for windows that losses at QoS 0 have shut.
+func (w *worker) turnClosed(now int64) (next int64) {
+	if now >= w.run.start+w.run.plan.End() {
+		w.paused = true
+		return math.MaxInt64
+	}
+	if now < w.run.start {
+		return w.run.start
+	}
+	for _, p := range w.pubs {
+		p.reopen()
+		p.fill()
+	}
+	return now + int64(time.Second)
+}
+
+// sendOff ends the connections whose time has come.
+func (w *worker) sendOff(now int64) (next int64) {
+	for len(w.leaving) > 0 {
+		d := w.leaving[0]
+		if at := w.run.start + d.At; at > now {
+			return at
+		}
+		w.leaving = w.leaving[1:]
+		w.memberOf(d).leave(d, now)
+	}
+	return math.MaxInt64
+}
+
+// welcome reconnects those who have been away long enough.
+func (w *worker) welcome(now int64) (next int64) {
+	for len(w.away) > 0 {
+		if w.away[0].until > now {
+			return w.away[0].until
+		}
+		m := w.away[0].who
+		w.away = w.away[1:]
+		w.dial(m)
+	}
+	return math.MaxInt64
+}
+
+// comeBack has m reconnect at a time.
+func (w *worker) comeBack(m *member, at int64) {
+	i := len(w.away)
+	for i > 0 && w.away[i-1].until > at {
+		i--
+	}
+	w.away = append(w.away, absence{})
+	copy(w.away[i+1:], w.away[i:])
+	w.away[i] = absence{at, m}
+	w.group.SetTimer(w.turn) // So that it is asked anew when its next turn should be.
+}
+
+// A snapshot is what a worker hands over once an interval.
+type snapshot struct {
+	set      *measure.Set
+	tally    measure.Tally
+	online   int
+	unsent   int64 // Messages due and not sent.
+	pending  int64 // Bytes written by clients and not taken by the kernel.
+	failures []failure
+}
+
+// A failure is an error that connections met.
+type failure struct {
+	text  string
+	count int64
+	first int64 // transport.Clock.
+}
+
+func (w *worker) failed(err error, now int64) {
+	text := err.Error()
+	f := w.failures[text]
+	if f == nil {
+		if len(w.failures) >= maxFailureTexts {
+			text = "further errors"
+		}
+		f = &failure{text: text, first: now}
+		w.failures[text] = f
+	}
+	f.count++
+}
+
+// maxFailureTexts bounds the kinds of errors that are told apart.
+const maxFailureTexts = 100
+
+// snapshot ends interval number n.
+func (w *worker) snapshot(n int) snapshot {
+	s := snapshot{set: w.rec.Swap(n), tally: *w.tally, online: w.online}
+	if w.schedule != nil && !w.paused {
+		s.unsent = w.schedule.Unsent(w.group.Now() - w.run.start)
+	}
+	for _, p := range w.pubs {
+		s.pending += int64(p.client.Pending())
+	}
+	for _, f := range w.failures {
+		s.failures = append(s.failures, *f)
+	}
+	return s
+}

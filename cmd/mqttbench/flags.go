@@ -1,0 +1,294 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"mqttbench/bench/plan"
+	"mqttbench/broker/packet"
+	"mqttbench/broker/transport"
+)
+
+// settings are the flags of a run. Each maps to one field of the plan, or of the configuration of the run.
+type settings struct {
+	broker, brokerName  string
+	brokerPID           int
+	brokerLoops, loops  int
+	driver              string
+	client              string
+	qos, pubQoS, subQoS int
+	clients             int
+	publishers          int
+	subscribers         int
+	pattern             string
+	share               string
+	rate                float64
+	closed              bool
+	arrivals            string
+	duration, warmup    time.Duration
+	drain, connectFor   time.Duration
+	payload             int
+	topic               string
+	retain              bool
+	cleanSession        bool
+	churn               float64
+	churnWho            string
+	churnAbrupt         float64
+	churnDown           time.Duration
+	mqtt                string
+	window              int
+	keepAlive           time.Duration
+	username, password  string
+	seed                uint64
+	connecting          int
+	precision           string
+	out                 string
+	quiet, json         bool
+	pprof, pprofAddr    string
+	charts              bool
+}
+
+const (
+	defaultClients     = 1000
+	defaultMessageRate = 2.0      // Messages a second of each publisher, unless --rate says otherwise,
+	defaultDeliveries  = 10_000.0 // and no more than this many deliveries a second in all.
+	defaultDuration    = 20 * time.Second
+	defaultWarmup      = 5 * time.Second
+)
+
+func (s *settings) flags() *pflag.FlagSet {
+	f := pflag.NewFlagSet("mqttbench", pflag.ContinueOnError)
+	f.SortFlags = false
+	f.SetOutput(io.Discard)
+	f.IntVarP(&s.qos, "qos", "q", 0, "")
+	f.IntVar(&s.pubQoS, "pub-qos", 0, "")
+	f.IntVar(&s.subQoS, "sub-qos", 0, "")
+	f.IntVarP(&s.clients, "clients", "c", defaultClients, "")
+	f.IntVar(&s.publishers, "publishers", 0, "")
+	f.IntVar(&s.subscribers, "subscribers", 0, "")
+	f.StringVar(&s.pattern, "pattern", string(plan.Pairs), "")
+	f.StringVar(&s.share, "share", "", "")
+	f.Float64VarP(&s.rate, "rate", "r", 0, "")
+	f.BoolVar(&s.closed, "closed", false, "")
+	f.StringVar(&s.arrivals, "arrivals", string(plan.Constant), "")
+	f.DurationVarP(&s.duration, "duration", "d", defaultDuration, "")
+	f.DurationVar(&s.warmup, "warmup", defaultWarmup, "")
+	f.DurationVar(&s.drain, "drain", 30*time.Second, "")
+	f.IntVar(&s.payload, "payload", 64, "")
+	f.StringVarP(&s.topic, "topic", "t", plan.DefaultTopic, "")
+	f.BoolVar(&s.retain, "retain", false, "")
+	f.BoolVar(&s.cleanSession, "clean-session", true, "")
+	f.Float64Var(&s.churn, "churn", 0, "")
+	f.StringVar(&s.churnWho, "churn-who", string(plan.ChurnBoth), "")
+	f.Float64Var(&s.churnAbrupt, "churn-abrupt", 0.5, "")
+	f.DurationVar(&s.churnDown, "churn-down", time.Second, "")
+	f.IntVarP(&s.window, "window", "w", plan.DefaultWindow, "")
+	f.StringVarP(&s.broker, "broker", "b", "", "")
+	f.StringVar(&s.brokerName, "broker-name", "", "")
+	f.IntVar(&s.brokerPID, "broker-pid", 0, "")
+	f.StringVar(&s.mqtt, "mqtt", "3.1.1", "")
+	f.StringVarP(&s.username, "username", "u", "", "")
+	f.StringVarP(&s.password, "password", "P", "", "")
+	f.DurationVar(&s.keepAlive, "keep-alive", time.Minute, "")
+	f.StringVar(&s.client, "client", "native", "")
+	f.IntVar(&s.loops, "loops", 0, "")
+	f.IntVar(&s.connecting, "connecting", 256, "")
+	f.DurationVar(&s.connectFor, "connect-timeout", time.Minute, "")
+	f.StringVar(&s.precision, "precision", "precise", "")
+	f.StringVar(&s.driver, "driver", "auto", "")
+	f.IntVar(&s.brokerLoops, "broker-loops", 0, "")
+	f.Uint64Var(&s.seed, "seed", 0, "")
+	f.StringVarP(&s.out, "out", "o", "", "")
+	f.BoolVar(&s.charts, "charts", true, "")
+	f.BoolVar(&s.quiet, "quiet", false, "")
+	f.BoolVar(&s.json, "json", false, "")
+	f.StringVar(&s.pprof, "pprof", "", "")
+	f.StringVar(&s.pprofAddr, "pprof-addr", "", "")
+	return f
+}
+
+// parse reads the flags of a run. All that is wrong with them comes in one error.
+func (s *settings) parse(args []string) (*pflag.FlagSet, error) {
+	f := s.flags()
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	if f.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q; see mqttbench --help", f.Arg(0))
+	}
+	s.derive(f)
+	return f, s.check(f)
+}
+
+// derive fills in what follows from other flags.
+func (s *settings) derive(f *pflag.FlagSet) {
+	if !f.Changed("pub-qos") {
+		s.pubQoS = s.qos
+	}
+	if !f.Changed("sub-qos") {
+		s.subQoS = s.qos
+	}
+	pubs, subs := f.Changed("publishers"), f.Changed("subscribers")
+	switch {
+	case !pubs && !subs:
+		s.publishers, s.subscribers = split(plan.Pattern(s.pattern), s.clients)
+	case !pubs:
+		s.publishers = s.clients - s.subscribers
+		if !f.Changed("clients") {
+			s.publishers = s.subscribers
+		}
+	case !subs:
+		s.subscribers = s.clients - s.publishers
+		if !f.Changed("clients") {
+			s.subscribers = s.publishers
+		}
+	}
+	if s.seed == 0 {
+		s.seed = rand.Uint64()
+	}
+	if !f.Changed("rate") && !s.closed && s.publishers > 0 {
+		s.rate = defaultRate(plan.Pattern(s.pattern), s.publishers, s.subscribers)
+	}
+}
+
+// split divides clients by the pattern: half and half in pairs, one on the narrow side of the others.
+func split(p plan.Pattern, clients int) (publishers, subscribers int) {
+	switch p {
+	case plan.FanOut:
+		return 1, clients - 1
+	case plan.FanIn:
+		return clients - 1, 1
+	}
+	return clients / 2, clients - clients/2
+}
+
+func defaultRate(p plan.Pattern, publishers, subscribers int) float64 {
+	rate := defaultMessageRate * float64(publishers)
+	copies := 1.0
+	if p != plan.Pairs || subscribers > publishers {
+		copies = float64(subscribers)
+		if p == plan.Pairs {
+			copies /= float64(publishers)
+		}
+	}
+	return min(rate, max(1, defaultDeliveries/max(1, copies)))
+}
+
+func (s *settings) check(f *pflag.FlagSet) error {
+	var errs []error
+	refuse := func(wrong bool, format string, args ...any) {
+		if wrong {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	for name, q := range map[string]int{"qos": s.qos, "pub-qos": s.pubQoS, "sub-qos": s.subQoS} {
+		refuse(f.Changed(name) && (q < 0 || q > 2), "--%s %d: a QoS is 0, 1 or 2", name, q)
+	}
+	refuse(s.clients <= 0, "--clients %d: there must be at least one client", s.clients)
+	refuse(s.clients == 1 && !f.Changed("publishers") && !f.Changed("subscribers"), "--clients 1: one client alone has nobody to publish to; it takes 2, or --publishers 1 --subscribers 0")
+	refuse(f.Changed("publishers") && s.publishers < 0, "--publishers %d is negative", s.publishers)
+	refuse(f.Changed("subscribers") && s.subscribers < 0, "--subscribers %d is negative", s.subscribers)
+	both := f.Changed("publishers") && f.Changed("subscribers")
+	refuse(f.Changed("clients") && both && s.publishers+s.subscribers != s.clients && s.clients > 0,
+		"--publishers %d and --subscribers %d are not --clients %d", s.publishers, s.subscribers, s.clients)
+	refuse(f.Changed("clients") && !both && s.clients > 1 && (s.publishers < 0 || s.subscribers < 0), "--clients %d is less than the --publishers or --subscribers it contains", s.clients)
+	refuse(both && s.publishers == 0 && s.subscribers == 0, "--publishers 0 and --subscribers 0: there is nobody to connect")
+	refuse(f.Changed("rate") && s.rate <= 0, "--rate %g: a rate is more than 0 messages a second; leave it away for the default, or use --closed", s.rate)
+	refuse(f.Changed("rate") && s.rate > 0 && s.publishers == 0, "--rate %g with no publishers: nobody could publish", s.rate)
+	refuse(f.Changed("rate") && s.closed, "--rate and --closed exclude each other: in a closed loop the broker sets the rate")
+	refuse(s.duration <= 0, "--duration %v: the measured part must last", s.duration)
+	refuse(s.warmup < 0, "--warmup %v is negative", s.warmup)
+	refuse(s.drain <= 0, "--drain %v: it must be more than 0", s.drain)
+	refuse(s.connectFor <= 0, "--connect-timeout %v: it must be more than 0", s.connectFor)
+	refuse(s.window <= 0 || s.window > 65535, "--window %d: it is 1 to 65535 messages", s.window)
+	refuse(s.churn < 0, "--churn %g is negative", s.churn)
+	refuse(s.churnAbrupt < 0 || s.churnAbrupt > 1, "--churn-abrupt %g: it is a share, 0 to 1", s.churnAbrupt)
+	refuse(s.churnDown < 0, "--churn-down %v is negative", s.churnDown)
+	refuse(s.keepAlive < 0 || s.keepAlive > 65535*time.Second, "--keep-alive %v: it is at most 65535 s", s.keepAlive)
+	refuse(s.loops < 0, "--loops %d is negative", s.loops)
+	refuse(s.brokerLoops < 0, "--broker-loops %d is negative", s.brokerLoops)
+	refuse(s.connecting <= 0, "--connecting %d: it must be more than 0", s.connecting)
+	refuse(s.client != "native" && s.client != "paho", "--client %q: there are native and paho", s.client)
+	refuse(s.client == "paho" && s.mqtt == "5", "--client paho speaks MQTT 3.1.1 only")
+	_, known := drivers[s.driver]
+	refuse(!known, "--driver %q: there are auto, epoll and goroutine", s.driver)
+	refuse(s.precision != "precise" && s.precision != "tick", "--precision %q: there are precise and tick", s.precision)
+	_, known = versions[s.mqtt]
+	refuse(!known, "--mqtt %q: there are 3.1, 3.1.1 and 5", s.mqtt)
+	refuse(f.Changed("password") && !f.Changed("username") && s.mqtt != "5", "--password without --username: MQTT 3.1.1 does not allow that")
+	refuse(s.broker != "" && s.brokerLoops != 0, "--broker-loops is for the built-in broker")
+	if s.broker != "" {
+		var err error
+		s.broker, err = brokerURL(s.broker)
+		refuse(err != nil, "--broker: %v", err)
+	}
+	if len(errs) == 0 {
+		p := s.plan()
+		refuse(p.Validate() != nil, "%v", p.Validate())
+	}
+	return errors.Join(errs...)
+}
+
+var drivers = map[string]transport.Driver{"auto": transport.Auto, "epoll": transport.Epoll, "goroutine": transport.Goroutine}
+
+var versions = map[string]packet.Version{"3.1": packet.V31, "3.1.1": packet.V311, "5": packet.V5, "5.0": packet.V5}
+
+const defaultPort = "1883"
+
+// brokerURL completes a URL: tcp:// and the port may be left away.
+func brokerURL(text string) (string, error) {
+	if !strings.Contains(text, "://") {
+		text = "tcp://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return "", fmt.Errorf("%q is no URL such as tcp://127.0.0.1:1883", text)
+	}
+	switch u.Scheme {
+	case "unix":
+		return text, nil
+	case "tcp", "mqtt":
+	default:
+		return "", fmt.Errorf("%q: there are tcp://host:port and unix:///path", text)
+	}
+	if u.Hostname() == "" {
+		return "", fmt.Errorf("%q has no host", text)
+	}
+	port := u.Port()
+	if port == "" {
+		port = defaultPort
+	}
+	return "tcp://" + net.JoinHostPort(u.Hostname(), port), nil
+}
+
+// plan is the run that the flags ask for.
+func (s *settings) plan() plan.Plan {
+	p := plan.Plan{
+		Seed: s.seed, RunID: uint16(s.seed), Pattern: plan.Pattern(s.pattern),
+		Publishers: s.publishers, Subscribers: s.subscribers, ShareName: s.share, Topic: s.topic,
+		Version: versions[s.mqtt], PubQoS: packet.QoS(s.pubQoS), SubQoS: packet.QoS(s.subQoS), Retain: s.retain,
+		PublisherSession: session(s.cleanSession), SubscriberSession: session(s.cleanSession),
+		Window: s.window, Payload: s.payload, Closed: s.closed, Rate: s.rate, Arrivals: plan.Arrivals(s.arrivals),
+		Warmup: plan.Duration(s.warmup), Duration: plan.Duration(s.duration),
+	}
+	p.Run = fmt.Sprintf("%08x", uint32(s.seed>>16))
+	if s.churn > 0 {
+		p.Churn = plan.Churn{Rate: s.churn, Abrupt: s.churnAbrupt, Down: plan.Duration(s.churnDown), Who: plan.Who(s.churnWho)}
+	}
+	return p.WithDefaults()
+}
+
+func session(clean bool) plan.Session {
+	if clean {
+		return plan.Clean
+	}
+	return plan.Persistent
+}

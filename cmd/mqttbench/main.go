@@ -1,0 +1,89 @@
+// Command mqttbench measures MQTT brokers: what each QoS level costs, how far a
+// broker carries, and whether it keeps its promises while clients come and go.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+)
+
+// Exit codes, as documented in usage.
+const (
+	exitKept        = 0
+	exitBroken      = 1
+	exitInput       = 2
+	exitInvalid     = 3
+	exitInterrupted = 130
+)
+
+// version is that of the tool; releases set it with -ldflags.
+var version = "0.1.0"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-ctx.Done()
+		stop() // A second signal ends the program at once.
+	}()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// commands are what the first argument may be. Without one, it is a run.
+var commands = map[string]func(ctx context.Context, args []string, stdout, stderr io.Writer) error{
+	"run":     runCommand,
+	"compare": compareCommand,
+	"report":  reportCommand,
+}
+
+// run is the whole program.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) == 2 && args[0] == childCommand {
+		return runChild(args[1], stdin, stdout, stderr)
+	}
+	command := runCommand
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		named, ok := commands[args[0]]
+		if !ok {
+			return complain(stderr, inputError{fmt.Errorf("unknown command %q; there are run (the default), compare and report", args[0])})
+		}
+		command, args = named, args[1:]
+	}
+	return complain(stderr, command(ctx, args, stdout, stderr))
+}
+
+// An inputError is the user's to mend: exit code 2.
+type inputError struct{ error }
+
+func (e inputError) Unwrap() error { return e.error }
+
+// An exitError ends the program with a code, everything having been said.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// complain says what went wrong in one line and returns the exit code for it.
+func complain(stderr io.Writer, err error) int {
+	var code exitError
+	var input inputError
+	switch {
+	case err == nil:
+		return exitKept
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &input):
+		fmt.Fprintf(stderr, "mqttbench: %s\n", oneLine(err))
+		return exitInput
+	default:
+		fmt.Fprintf(stderr, "mqttbench: %s\n", oneLine(err))
+		return exitBroken
+	}
+}
+
+// oneLine joins what errors.Join puts on several lines.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"mqttbench/bench"
+	"mqttbench/bench/client"
+	"mqttbench/bench/client/paho"
+	"mqttbench/bench/report"
+	"mqttbench/bench/result"
+)
+
+// runCommand is a run, from its flags to its exit code.
+func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if wants(args, "--help", "-h") {
+		_, err := io.WriteString(stdout, usage)
+		return err
+	}
+	if wants(args, "--version") {
+		_, err := fmt.Fprintf(stdout, "mqttbench %s\n", version)
+		return err
+	}
+	var s settings
+	f, err := s.parse(args)
+	if err != nil {
+		return inputError{err}
+	}
+	if err := s.provide(); err != nil {
+		return inputError{err}
+	}
+	res, err := s.run(ctx, f, stdout, stderr)
+	if res != nil {
+		err = errors.Join(err, s.show(res, stdout, stderr))
+	}
+	var setup *bench.SetupError
+	switch {
+	case errors.As(err, &setup):
+		return inputError{err}
+	case err != nil:
+		return err
+	case res.Summary.ExitCode != exitKept:
+		return exitError(res.Summary.ExitCode)
+	}
+	return nil
+}
+
+func wants(args []string, flags ...string) bool {
+	for _, a := range args {
+		for _, f := range flags {
+			if a == f {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// provide makes sure, before anything begins, that the run can have what it needs.
+func (s *settings) provide() error {
+	need := s.publishers + s.subscribers + spareFiles
+	if err := allowFiles(need); err != nil {
+		return fmt.Errorf("%d clients: %w", s.publishers+s.subscribers, err)
+	}
+	if s.out == "" {
+		s.out = filepath.Join("results", fmt.Sprintf("%s-qos%d-%d", time.Now().UTC().Format("20060102-150405"), s.pubQoS, s.publishers+s.subscribers))
+	}
+	for _, dir := range []string{s.out, s.pprof} {
+		if dir == "" {
+			continue
+		}
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("the folder for the results cannot be made: %w", err)
+		}
+	}
+	return nil
+}
+
+// spareFiles are the descriptors that a process needs besides its connections.
+const spareFiles = 64
+
+// run starts what the run needs, carries it out, and stops it all again.
+func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stdout, stderr io.Writer) (*result.Run, error) {
+	cfg := bench.Config{
+		Plan: s.plan(), Dir: s.out, ConnectLimit: s.connecting, ConnectFor: s.connectFor, DrainFor: s.drain,
+		Manifest: s.manifest(f), BrokerPID: s.brokerPID,
+		Client: client.Options{
+			URL: s.broker, KeepAlive: s.keepAlive, Username: s.username, Password: s.password,
+			HasUsername: f.Changed("username"), HasPassword: f.Changed("password"),
+		},
+	}
+	if s.broker == "" {
+		c, err := startChild(childOptions{Listen: "tcp://127.0.0.1:0", Driver: drivers[s.driver], Loops: s.brokerLoops, Pprof: nextPort(s.pprofAddr)}, stderr)
+		if err != nil {
+			return nil, err
+		}
+		defer c.stop()
+		cfg.Client.URL, cfg.BrokerPID, cfg.BrokerGone = c.URL, c.PID, c.gone()
+		cfg.Measuring = s.profiling(c, stderr)
+	} else {
+		if s.brokerPID == 0 {
+			cfg.BrokerPID = listenerPID(s.broker)
+		}
+		cfg.Measuring = s.profiling(nil, stderr)
+	}
+	cfg.Manifest.Broker.CoLocated = cfg.BrokerPID != 0
+	if s.pprofAddr != "" {
+		servePprof(s.pprofAddr, stderr)
+	}
+	engine, err := s.engine()
+	if err != nil {
+		return nil, err
+	}
+	defer engine.Close()
+	cfg.Engine = engine
+	live := newProgress(s, stderr)
+	cfg.Progress = live.interval
+	defer live.done()
+	return bench.Run(ctx, cfg)
+}
+
+func (s *settings) engine() (client.Engine, error) {
+	groups := s.loops
+	if groups == 0 {
+		groups = max(1, runtime.GOMAXPROCS(0)/2)
+	}
+	if s.client == "paho" {
+		return paho.New(groups), nil
+	}
+	return client.NewNativeWith(client.NativeOptions{Groups: groups, Precise: s.precision == "precise", Driver: drivers[s.driver]})
+}
+
+// manifest is what only the command line knows of a run.
+func (s *settings) manifest(f *pflag.FlagSet) result.Manifest {
+	m := result.Manifest{
+		Tool:     result.Tool{Version: version, GoVersion: runtime.Version(), Commit: commit()},
+		Command:  append([]string{"mqttbench"}, withoutSecrets(os.Args[1:])...),
+		Flags:    map[string]string{},
+		Workload: result.Workload{Transport: "tcp", Engine: s.client},
+		Broker:   result.Broker{Name: s.brokerName, BuiltIn: s.broker == "", Loops: s.brokerLoops},
+	}
+	if s.broker == "" {
+		m.Broker.Name, m.Broker.Version, m.Broker.Driver = "mqttbroker", version, s.driver
+	}
+	f.VisitAll(func(flag *pflag.Flag) {
+		if flag.Name != "password" {
+			m.Flags[flag.Name] = flag.Value.String()
+		}
+	})
+	return m
+}
+
+// withoutSecrets hides the password of a command line.
+func withoutSecrets(args []string) []string {
+	var kept []string
+	hide := false
+	for _, a := range args {
+		switch {
+		case hide:
+			a, hide = "***", false
+		case a == "--password" || a == "-P":
+			hide = true
+		case len(a) > 11 && a[:11] == "--password=":
+			a = "--password=***"
+		case len(a) > 2 && a[:2] == "-P":
+			a = "-P***"
+		}
+		kept = append(kept, a)
+	}
+	return kept
+}
+
+func commit() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				return s.Value
+			}
+		}
+	}
+	return ""
+}
+
+// profiling returns what to do when the measured part begins and ends; nil: nothing.
+func (s *settings) profiling(c *child, stderr io.Writer) func(begins bool) {
+	if s.pprof == "" {
+		return nil
+	}
+	var own *profiles
+	say := func(err error) {
+		if err != nil {
+			fmt.Fprintf(stderr, "mqttbench: profiling: %v\n", err)
+		}
+	}
+	return func(begins bool) {
+		var err error
+		if begins {
+			if c != nil {
+				say(c.startProfile(s.pprof))
+			}
+			own, err = startProfiles(s.pprof, "generator")
+			say(err)
+			return
+		}
+		if own != nil {
+			say(own.stop())
+		}
+		if c != nil {
+			say(c.stopProfile())
+		}
+	}
+}
+
+// show prints the summary and draws the charts.
+func (s *settings) show(r *result.Run, stdout, stderr io.Writer) error {
+	var errs []error
+	if s.charts && r.Summary.Measured.Seconds > 0 {
+		_, err := report.Charts(s.out, r)
+		errs = append(errs, err)
+	}
+	if s.json {
+		e := json.NewEncoder(stdout)
+		e.SetIndent("", "  ")
+		errs = append(errs, e.Encode(struct {
+			Dir      string          `json:"dir"`
+			Manifest result.Manifest `json:"manifest"`
+			Summary  result.Summary  `json:"summary"`
+		}{s.out, r.Manifest, r.Summary}))
+	} else {
+		width, color := terminal(stdout)
+		errs = append(errs, report.Summary(stdout, r, width, color))
+	}
+	return errors.Join(errs...)
+}
+
+// nextPort is the address after addr; "" stays "".
+func nextPort(addr string) string {
+	if addr == "" {
+		return ""
+	}
+	host, port, err := splitPort(addr)
+	if err != nil {
+		return ""
+	}
+	return host + ":" + strconv.Itoa(port+1)
+}

@@ -1,0 +1,85 @@
+package main
+
+const usage = `mqttbench - measure MQTT brokers
+
+SYNOPSIS
+  mqttbench [run] [FLAGS]            measure; without --broker, the built-in broker
+  mqttbench compare DIR DIR...       set results side by side, with charts
+  mqttbench report DIR               print a result again and redraw its charts
+
+  mqttbench --qos 2 --clients 5000
+  mqttbench --broker tcp://127.0.0.1:1883 --qos 1 --rate 10000 --duration 60s
+  mqttbench --qos 2 --churn 50 --clean-session=false --duration 30s
+
+A run connects its clients, checks with one message per topic that everything reaches everybody, warms up, measures,
+waits until nothing is under way, checks every message against the promise of its QoS, and leaves a folder with the
+result file, the histograms and charts. Messages fall due by a schedule that does not wait for the broker (open loop);
+response time counts from the instant a message was due, service time from the instant it was sent.
+
+CLIENTS AND MESSAGES
+  -q, --qos 0|1|2            Quality of Service of publishing and subscribing (default 0)
+      --pub-qos, --sub-qos   the same for one side; a delivery has the lower of the two
+  -c, --clients N            clients in all, half of them publish (default 1000)
+      --publishers N         publishers; with --subscribers instead of --clients
+      --subscribers N        subscribers
+      --pattern P            who receives what (default pairs):
+                             pairs    publisher i to subscriber i
+                             fan-in   every subscriber receives everything, by a wildcard
+                             fan-out  every subscriber subscribes to every topic
+      --share NAME           with fan-in: subscribers share one subscription $share/NAME/...
+  -r, --rate N               messages a second, all publishers together
+                             (default 2 for each publisher, at most 10,000 deliveries)
+      --closed               no schedule: publish as soon as --window allows. For ceilings, not for latencies
+      --arrivals A           constant (with a random phase for each publisher), poisson or burst (default constant)
+      --payload N            bytes of a message, at least 16: a stamp of 16 goes first (default 64)
+  -t, --topic TEMPLATE       %i publisher, %r run (default mqttbench/%r/%i)
+      --retain               publish retained messages
+  -w, --window N             QoS 1 and 2 messages in flight for each publisher (default 20)
+  -d, --duration D           of the measured part (default 20s)
+      --warmup D             before it, not measured (default 5s)
+      --drain D              longest wait for what is under way at the end (default 30s)
+
+SESSIONS AND CHURN
+      --clean-session=false  persistent sessions: the broker keeps subscriptions and QoS 1 and 2 messages
+                             while a client is away (default true: clean)
+      --churn N              connections ended a second; they come back (default 0)
+      --churn-who W          publishers, subscribers or both (default both)
+      --churn-abrupt SHARE   of them by a TCP reset, the others by DISCONNECT (default 0.5)
+      --churn-down D         how long they stay away (default 1s)
+
+BROKER
+  -b, --broker URL           tcp://host:port or unix:///path (default: the built-in broker, in a process of its own)
+      --broker-name NAME     how to call it in reports
+      --broker-pid PID       its process, for CPU and memory (default: found by its port if it is on this machine)
+      --broker-loops N       event loops of the built-in broker
+      --mqtt 3.1|3.1.1|5     protocol version (default 3.1.1)
+  -u, --username NAME        user name
+  -P, --password WORD        password
+      --keep-alive D         (default 1m)
+
+GENERATOR
+      --client native|paho   the built-in engine, or the paho library: slower, and an independent witness (default native)
+      --loops N              event loops of the generator (default: half of the cores)
+      --precision P          precise: messages leave within some 60 us of their time; tick: within 1 ms, for less CPU
+      --connecting N         connections being opened at a time (default 256)
+      --connect-timeout D    for connecting and subscribing everybody (default 1m)
+      --driver D             auto, epoll or goroutine, on both sides (default auto)
+      --seed N               of everything random; the same seed gives the same schedule (default: random, printed)
+
+OUTPUT
+  -o, --out DIR              folder of the result (default results/TIME-QOS-CLIENTS)
+      --charts=false         draw none
+      --quiet                no progress; only the summary
+      --json                 the summary as JSON on standard output; progress on standard error
+      --pprof DIR            CPU, heap, mutex and block profiles of broker and generator over the measured part
+      --pprof-addr ADDR      serve live profiles of the generator; those of the built-in broker on the next port
+  -h, --help                 this text
+      --version              the version
+
+EXIT CODES
+  0  measured, and every promise kept      3  measured, but the figures cannot be trusted: the
+  1  a promise was broken, or the run         output says which gate failed and what to change
+     failed half-way                     130  interrupted; what was measured is kept
+  2  bad input, or the broker cannot be
+     reached, is none, or refuses
+`

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"mqttbench/broker"
+	"mqttbench/broker/session"
+	"mqttbench/broker/transport"
+)
+
+// flags are the command line; they map one to one to broker.Options.
+type flags struct {
+	listen      []string
+	loops       int
+	driver      string
+	maxInflight int
+	maxQueued   int
+	maxPacket   int
+	maxClients  int
+	timeout     time.Duration
+	username    string
+	password    string
+	pprof       string
+	logLevel    string
+	version     bool
+}
+
+// errHelp means that only the usage is wanted.
+var errHelp = pflag.ErrHelp
+
+const head = `mqttbroker - an MQTT broker for versions 3.1, 3.1.1 and 5.0
+
+Usage:
+  mqttbroker [flags]
+
+It keeps everything in memory and runs until it is interrupted (SIGINT, SIGTERM):
+then it tells its clients, lets them take their last bytes, and ends.
+
+Flags:
+`
+
+const tail = `
+Addresses are URLs: tcp://HOST:PORT (port 0 takes a free one, which is printed) or
+unix:///PATH.
+
+Exit codes:
+  0  ended by a signal
+  1  something went wrong while it ran
+  2  bad flags, or an address that cannot be listened on
+
+Examples:
+  mqttbroker
+  mqttbroker --listen tcp://127.0.0.1:1891 --listen unix:///tmp/mqtt.sock
+  mqttbroker --username bench --password secret --pprof 127.0.0.1:6060
+`
+
+func (f *flags) set() *pflag.FlagSet {
+	s := pflag.NewFlagSet("mqttbroker", pflag.ContinueOnError)
+	s.SetOutput(io.Discard) // What is wrong is said once, by complain.
+	s.SortFlags = false
+	s.Usage = func() {}
+	s.StringArrayVar(&f.listen, "listen", []string{"tcp://127.0.0.1:1883"}, "accept MQTT on this `URL`; may be repeated")
+	s.IntVar(&f.loops, "loops", 0, "run this many event loops (default: half the cores)")
+	s.StringVar(&f.driver, "driver", "auto", "serve sockets by `NAME`: epoll (Linux), goroutine, or auto")
+	s.IntVar(&f.maxInflight, "max-inflight", 0, "have at most this many messages unacknowledged by one client (default: what the client takes)")
+	s.IntVar(&f.maxQueued, "max-queued", 0, "keep at most this many messages for one client (default 100000)")
+	s.IntVar(&f.maxPacket, "max-packet", 0, "accept packets up to this many `bytes` (default 16 MiB)")
+	s.IntVar(&f.maxClients, "max-clients", 0, "let at most this many clients be connected (default: no limit)")
+	s.DurationVar(&f.timeout, "connect-timeout", 0, "close connections that send no CONNECT in this `time` (default 10s)")
+	s.StringVar(&f.username, "username", "", "let in only clients with this User `NAME`, and the password")
+	s.StringVar(&f.password, "password", "", "the `password` to --username")
+	s.StringVar(&f.pprof, "pprof", "", "serve profiles over HTTP on this `HOST:PORT`")
+	s.StringVar(&f.logLevel, "log-level", "warn", "log to standard error from this `LEVEL`: debug, info, warn or error")
+	s.BoolVar(&f.version, "version", false, "print the version and exit")
+	return s
+}
+
+func parse(args []string) (*flags, error) {
+	f := new(flags)
+	s := f.set()
+	if err := s.Parse(args); err != nil {
+		return nil, err
+	}
+	if s.NArg() > 0 {
+		return nil, fmt.Errorf("unexpected argument %q", s.Arg(0))
+	}
+	if s.Changed("password") && !s.Changed("username") {
+		return nil, errors.New("--password without --username")
+	}
+	return f, nil
+}
+
+func usage() string {
+	return head + new(flags).set().FlagUsagesWrapped(100) + tail
+}
+
+var drivers = map[string]transport.Driver{
+	"auto": transport.Auto, "epoll": transport.Epoll, "goroutine": transport.Goroutine,
+}
+
+func (f *flags) options(stderr io.Writer) (broker.Options, error) {
+	driver, ok := drivers[f.driver]
+	if !ok {
+		return broker.Options{}, fmt.Errorf("--driver: %q is none of auto, epoll and goroutine", f.driver)
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
+		return broker.Options{}, fmt.Errorf("--log-level: %q is none of debug, info, warn and error", f.logLevel)
+	}
+	o := broker.Options{
+		Listen: f.listen, Driver: driver, Loops: f.loops,
+		SessionLimits:  session.Limits{MaxInflight: f.maxInflight, MaxQueued: f.maxQueued},
+		MaxPacket:      f.maxPacket,
+		MaxClients:     f.maxClients,
+		ConnectTimeout: f.timeout,
+		Logger:         slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
+	}
+	if f.username != "" {
+		o.Authenticate = onePair(f.username, f.password)
+	}
+	return o, nil
+}
