@@ -22,10 +22,10 @@ type Frame struct {
 // Next knows no version. A Remaining Length in more bytes than it needs is
 // refused for all: 3.1.1 too has "a single byte for values up to 127".
 func Next(b []byte, max int) (f Frame, err error) {
+	if len(b) > 0 && b[0] < 0x10 {
+		return Frame{}, &faultType.v5
+	}
 	if len(b) < 2 {
-		if len(b) == 1 && b[0] < 0x10 {
-			return Frame{}, &faultType.v5
-		}
 		return Frame{}, nil
 	}
 	rest, head := uint32(b[1]), 2
@@ -40,9 +40,6 @@ func Next(b []byte, max int) (f Frame, err error) {
 		head = 1 + n
 	}
 	size := head + int(rest)
-	if b[0] < 0x10 {
-		return Frame{}, &faultType.v5
-	}
 	if max > 0 && size > max {
 		return Frame{}, &faultTooLarge.v5
 	}

@@ -21,8 +21,8 @@ const (
 	tops = 0x8080808080808080
 )
 
-// isZero sets the top bit of x's lowest zero byte, and of none if it has none.
-// (Bytes above the lowest may be marked wrongly.)
+// isZero marks x's lowest zero byte, and nothing if x has none. The bytes above
+// the lowest may be marked wrongly, which does not matter here.
 func isZero(x uint64) uint64 { return (x - ones) &^ x }
 
 // oddText marks bytes that are zero or not ASCII.
