@@ -78,6 +78,9 @@ func naiveName(s string) bool {
 func naiveText(s string) bool { return utf8.ValidString(s) && !strings.Contains(s, "\x00") }
 
 func naiveFilter(s string) bool {
+	if !naiveText(s) {
+		return false
+	}
 	levels := strings.Split(s, "/")
 	if levels[0] == "$share" && len(levels) > 1 {
 		if len(levels) < 3 || levels[1] == "" || strings.ContainsAny(levels[1], "+#") {
@@ -94,7 +97,7 @@ func naiveFilter(s string) bool {
 			return false
 		}
 	}
-	return naiveText(s) && s != ""
+	return s != ""
 }
 
 // TestNamesNaive compares both under strings made of what matters, at lengths

@@ -3,6 +3,7 @@ package packet
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -81,7 +82,7 @@ func TestPropTable(t *testing.T) {
 				body = append(append(body, props...), wire(c.after)...)
 				_, err := decode(V5, Frame{Type: Type(c.first >> 4), Flags: c.first & 15, Body: body})
 
-				allowed := slices.Contains(words(x.in), c.name)
+				allowed := slices.Contains(strings.Fields(x.in), c.name)
 				repeats := x.id == PropUserProperty || x.id == PropSubscriptionIdentifier && c.name == "PUBLISH"
 				want := Success
 				switch {
@@ -96,14 +97,6 @@ func TestPropTable(t *testing.T) {
 			}
 		}
 	}
-}
-
-func words(s string) []string {
-	var out []string
-	for _, w := range bytes.Fields([]byte(s)) {
-		out = append(out, string(w))
-	}
-	return out
 }
 
 // codeOf is the Reason Code of err, Success for none.
