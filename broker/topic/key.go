@@ -1,6 +1,11 @@
 package topic
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"math/bits"
+	"math/rand/v2"
+)
 
 // A key is how an arena keeps a level or a whole name: two bytes of length, then the
 // bytes, padded with zeros to whole words. The length shares the first word with the
@@ -41,20 +46,20 @@ func putKey(words []uint64, b []byte) {
 	}
 }
 
-// keyIs reports whether words begin with the key of b.
-func keyIs(words []uint64, b []byte) bool {
-	w, b := firstWord(b)
-	if words[0] != w {
-		return false
-	}
-	words = words[1:]
-	for len(b) >= 8 {
-		if words[0] != binary.LittleEndian.Uint64(b) {
+// keyIs reports whether words begin with the key whose first word is first and whose
+// other words hold rest.
+func keyIs(words []uint64, first uint64, rest []byte) bool {
+	return words[0] == first && (len(rest) == 0 || restIs(words[1:], rest))
+}
+
+func restIs(words []uint64, rest []byte) bool {
+	for len(rest) >= 8 {
+		if words[0] != binary.LittleEndian.Uint64(rest) {
 			return false
 		}
-		words, b = words[1:], b[8:]
+		words, rest = words[1:], rest[8:]
 	}
-	return len(b) == 0 || words[0] == short(b)
+	return len(rest) == 0 || words[0] == short(rest)
 }
 
 // keyLen is the length in bytes of what the key that begins with w stands for.
@@ -69,4 +74,39 @@ func appendKey(dst []byte, words []uint64) []byte {
 		dst = binary.LittleEndian.AppendUint64(dst, words[i])
 	}
 	return dst[:end]
+}
+
+// A hasher makes the hashes of one tree. Its secrets differ from tree to tree: nobody
+// outside can choose names that collide.
+type hasher struct {
+	seed maphash.Seed
+	a, b uint64
+}
+
+func newHasher() hasher { return hasher{maphash.MakeSeed(), rand.Uint64(), rand.Uint64()} }
+
+// whole is the hash of a Topic Name, or of two levels of one.
+func (h *hasher) whole(b []byte) uint64 { return maphash.Bytes(h.seed, b) }
+
+// A part is a level prepared for looking it up, below any number of parents.
+type part struct {
+	first uint64 // The first word of its key,
+	rest  []byte // and the bytes of the others.
+	hash  uint64
+}
+
+// part prepares a level. The first word of a short level's key says all about it and
+// serves as its hash; edge does the mixing.
+func (h *hasher) part(level []byte) part {
+	first, rest := firstWord(level)
+	if len(rest) == 0 {
+		return part{first, nil, first}
+	}
+	return part{first, rest, h.whole(level)}
+}
+
+// edge is the hash by which the node of p is found below parent.
+func (h *hasher) edge(p *part, parent uint32) uint64 {
+	hi, lo := bits.Mul64(p.hash^h.a, uint64(parent)*0x9e3779b97f4a7c15^h.b)
+	return hi ^ lo
 }

@@ -1,18 +1,16 @@
 package topic
 
-import "hash/maphash"
-
 // Match fills r with all that name (a Topic Name; lent) reaches. Without allocation once r has grown.
 //
 // It locks nothing. A subscription that is there from before Match begins until after it
 // ends is found; one that comes or goes meanwhile is found or not.
 func (t *Tree) Match(r *Result, name []byte) {
 	r.reset(t)
-	hash := maphash.Bytes(t.seed, name)
+	hash := t.whole(name)
 	r.note(0, genOf(hash))
 	if tb := t.exact[hash%exactShards].table.Load(); tb != nil {
 		if at := tb.find(hash, name); at != 0 {
-			r.take(tb, at+exactValue)
+			r.take(tb, tb.load(at+exactValue))
 		}
 	}
 	t.walk(r, name)
@@ -24,9 +22,9 @@ func (t *Tree) Match(r *Result, name []byte) {
 // once for all nodes reached, and the look-ups of one level do not wait for each other.
 func (t *Tree) walk(r *Result, name []byte) {
 	level, rest, more := cut(name)
-	hash := maphash.Bytes(t.seed, level)
+	p := t.part(level)
 	r.note(1, generations)
-	r.note(2, genOf(hash))
+	r.note(2, genOf(t.edge(&p, 0)))
 	r.note(3, generations) // Unless there is a second level.
 	head := t.head.table.Load()
 	r.head.start(head)
@@ -34,7 +32,7 @@ func (t *Tree) walk(r *Result, name []byte) {
 	if head != nil {
 		r.head.nodes = append(r.head.nodes, nodeRoot)
 		// [v5 MQTT-4.7.2-1]: no wildcard in the place of a level that begins with $.
-		r.head.step(r, hash, level, len(name) == 0 || name[0] != '$')
+		r.head.step(r, &p, len(name) == 0 || name[0] != '$')
 	}
 	for depth := 2; more; depth++ {
 		level, rest, more = cut(rest)
@@ -47,10 +45,10 @@ func (t *Tree) walk(r *Result, name []byte) {
 		} else if len(r.head.nodes)|len(r.pair.nodes) == 0 {
 			break
 		}
-		hash = maphash.Bytes(t.seed, level)
-		r.head.step(r, hash, level, true)
+		p = t.part(level)
+		r.head.step(r, &p, true)
 		if depth > 2 {
-			r.pair.step(r, hash, level, true)
+			r.pair.step(r, &p, true)
 		}
 	}
 	r.head.finish(r)
@@ -59,14 +57,15 @@ func (t *Tree) walk(r *Result, name []byte) {
 
 // enterPair begins the walk below the first two levels.
 func (t *Tree) enterPair(r *Result, two []byte) {
-	hash := maphash.Bytes(t.seed, two)
+	hash := t.whole(two)
 	r.note(3, genOf(hash))
 	tb := t.pair[hash%pairShards].table.Load()
 	if tb == nil {
 		return
 	}
 	r.pair.start(tb)
-	if at := tb.child(edgeHash(hash, nodeRoot), nodeRoot, two); at != 0 {
+	p := t.part(two)
+	if at := tb.child(t.edge(&p, nodeRoot), nodeRoot, &p); at != 0 {
 		r.pair.nodes = append(r.pair.nodes, at)
 	}
 }
@@ -83,19 +82,19 @@ func (f *frontier) start(t *table) {
 }
 
 // step goes one level down; wild says whether wildcards stand for this level.
-func (f *frontier) step(r *Result, hash uint64, level []byte, wild bool) {
+func (f *frontier) step(r *Result, level *part, wild bool) {
 	next := f.next[:0]
+	t, h := f.table, &r.tree.hasher
 	for _, at := range f.nodes {
-		t := f.table
 		kids := t.load(at + nodeKids)
 		if wild {
-			r.take(t, at+nodeMany)
+			r.take(t, t.load(at+nodeMany))
 			if plus := uint32(kids); plus != 0 {
 				next = append(next, plus)
 			}
 		}
 		if kids >= oneKid {
-			if node := t.child(edgeHash(hash, at), at, level); node != 0 {
+			if node := t.child(h.edge(level, at), at, level); node != 0 {
 				next = append(next, node)
 			}
 		}
@@ -107,8 +106,8 @@ func (f *frontier) step(r *Result, hash uint64, level []byte, wild bool) {
 // level too [v5 4.7.1.2].
 func (f *frontier) finish(r *Result) {
 	for _, at := range f.nodes {
-		r.take(f.table, at+nodeHere)
-		r.take(f.table, at+nodeMany)
+		r.take(f.table, f.table.load(at+nodeHere))
+		r.take(f.table, f.table.load(at+nodeMany))
 	}
 	f.table = nil
 }

@@ -55,16 +55,18 @@ func (r *Result) note(i int, gen uint32) {
 	r.seen[i] = counted{gen, r.tree.gens[gen].Load()}
 }
 
-// take takes what the value at says.
-func (r *Result) take(t *table, at uint32) {
-	switch w := t.load(at); {
-	case w == 0:
-	case w >= firstInline:
+// take takes what the value w says. Most say nothing, and cost no call.
+func (r *Result) take(t *table, w uint64) {
+	if w != 0 {
+		r.takeValue(t, w)
+	}
+}
+
+func (r *Result) takeValue(t *table, w uint64) {
+	if w >= firstInline {
 		r.words = append(r.words, packed(w))
-	default:
-		if l := t.listOf(w); l != nil {
-			r.takeList(l)
-		}
+	} else if l := t.listOf(w); l != nil {
+		r.takeList(l)
 	}
 }
 
@@ -84,6 +86,8 @@ func (r *Result) settle() {
 		for _, l := range r.lists {
 			r.appendList(l)
 		}
+	case len(r.lists) == 0 && len(r.words) <= few:
+		r.mergeFew()
 	default:
 		r.merge()
 	}
@@ -113,6 +117,30 @@ func (r *Result) target(t *Target, p packed) {
 	if id := p.id(); id != 0 {
 		t.ids, t.nids = uint32(len(r.ids)), 1
 		r.ids = append(r.ids, id)
+	}
+}
+
+// few is up to how many subscriptions mergeFew is faster than merge.
+const few = 32
+
+// mergeFew is merge for the usual case of a handful of filters with one subscriber each.
+// A set of 64 bits says of most subscribers that they are new; the others are looked for.
+func (r *Result) mergeFew() {
+	var met uint64
+	r.Targets = slices.Grow(r.Targets, len(r.words))
+next:
+	for _, p := range r.words {
+		bit := uint64(1) << (uint32(p.who()) * 0x9e3779b1 >> 26)
+		if met&bit != 0 {
+			for i := range r.Targets {
+				if r.Targets[i].Subscriber == p.who() {
+					r.join(&r.Targets[i], p)
+					continue next
+				}
+			}
+		}
+		met |= bit
+		r.append1(p)
 	}
 }
 

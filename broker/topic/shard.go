@@ -1,8 +1,6 @@
 package topic
 
 import (
-	"hash/maphash"
-	"math/bits"
 	"sync"
 	"sync/atomic"
 )
@@ -38,20 +36,14 @@ const (
 //	else          the one subscription itself, packed
 const firstInline = 1 << 32
 
-// edgeHash is the hash by which a node is found from its parent.
-func edgeHash(level uint64, parent uint32) uint64 {
-	hi, lo := bits.Mul64(level, uint64(parent)*0x9e3779b97f4a7c15|1)
-	return hi ^ lo
-}
-
 // A shard is one table and its writers' book-keeping.
 type shard struct {
 	table atomic.Pointer[table] // Replaced by writers; nil while empty.
 
 	_ [56]byte // Readers need no line that a writer's lock dirties.
 
-	head int          // Immutable. exactHead or nodeHead.
-	seed maphash.Seed // Immutable.
+	head   int     // Immutable. exactHead or nodeHead.
+	hasher *hasher // Immutable.
 
 	mu      sync.Mutex
 	used    int // Words of the arena that are taken. This and the rest: guarded by mu.
@@ -190,11 +182,12 @@ func (c *copying) values(at uint32) {
 // hashOfLocked is the hash by which the record at is found.
 func (s *shard) hashOfLocked(t *table, at uint32) uint64 {
 	var room [64]byte
-	h := maphash.Bytes(s.seed, appendKey(room[:0], t.words[at+uint32(s.head):]))
-	if s.head == nodeHead {
-		h = edgeHash(h, uint32(t.words[at+nodeUp]))
+	key := appendKey(room[:0], t.words[at+uint32(s.head):])
+	if s.head == exactHead {
+		return s.hasher.whole(key)
 	}
-	return h
+	level := s.hasher.part(key)
+	return s.hasher.edge(&level, uint32(t.words[at+nodeUp]))
 }
 
 // newRecordLocked takes the words of a record for key, room for which has been reserved.

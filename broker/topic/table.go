@@ -44,12 +44,13 @@ func (t *table) store(at uint32, w uint64) { atomic.StoreUint64(&t.words[at], w)
 
 // find returns the record of name in an exact table, 0 if there is none.
 func (t *table) find(hash uint64, name []byte) uint32 {
+	first, rest := firstWord(name)
 	for i := t.home(hash); ; {
 		s := atomic.LoadUint64(&t.slots[i])
 		if s == slotEmpty {
 			return 0
 		}
-		if at := uint32(s); s == slotFor(hash, at) && at >= firstRecord && keyIs(t.words[at+exactHead:], name) {
+		if at := uint32(s); s == slotFor(hash, at) && at >= firstRecord && keyIs(t.words[at+exactHead:], first, rest) {
 			return at
 		}
 		if i++; i == len(t.slots) {
@@ -59,15 +60,15 @@ func (t *table) find(hash uint64, name []byte) uint32 {
 }
 
 // child returns the node below parent for a literal level, 0 if there is none. The hash
-// is edgeHash of both.
-func (t *table) child(hash uint64, parent uint32, level []byte) uint32 {
+// is that of the edge between both.
+func (t *table) child(hash uint64, parent uint32, level *part) uint32 {
 	for i := t.home(hash); ; {
 		s := atomic.LoadUint64(&t.slots[i])
 		if s == slotEmpty {
 			return 0
 		}
 		if at := uint32(s); s == slotFor(hash, at) && at >= firstRecord &&
-			t.words[at+nodeUp] == uint64(parent) && keyIs(t.words[at+nodeHead:], level) {
+			t.words[at+nodeUp] == uint64(parent) && keyIs(t.words[at+nodeHead:], level.first, level.rest) {
 			return at
 		}
 		if i++; i == len(t.slots) {

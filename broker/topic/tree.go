@@ -2,7 +2,6 @@ package topic
 
 import (
 	"bytes"
-	"hash/maphash"
 	"strings"
 	"sync/atomic"
 )
@@ -20,7 +19,8 @@ const generations = 4096
 // Tree is the lock-sharded subscription trie. Writers lock a shard; readers lock nothing.
 // All methods are safe for concurrent use.
 type Tree struct {
-	seed  maphash.Seed // Immutable.
+	hasher // Immutable.
+
 	exact [exactShards]shard
 	pair  [pairShards]shard
 	head  shard
@@ -34,14 +34,14 @@ type Tree struct {
 
 // NewTree returns an empty Tree, of about 100 KB.
 func NewTree() *Tree {
-	t := &Tree{seed: maphash.MakeSeed()}
+	t := &Tree{hasher: newHasher()}
 	for i := range t.exact {
-		t.exact[i].head, t.exact[i].seed = exactHead, t.seed
+		t.exact[i].head, t.exact[i].hasher = exactHead, &t.hasher
 	}
 	for i := range t.pair {
-		t.pair[i].head, t.pair[i].seed = nodeHead, t.seed
+		t.pair[i].head, t.pair[i].hasher = nodeHead, &t.hasher
 	}
-	t.head.head, t.head.seed = nodeHead, t.seed
+	t.head.head, t.head.hasher = nodeHead, &t.hasher
 	return t
 }
 
@@ -90,7 +90,7 @@ func (t *Tree) Unsubscribe(filter string, who Subscriber) (existed bool) {
 type place struct {
 	*shard
 	gen  *atomic.Uint64
-	hash uint64 // Of the filter if it is exact, of first otherwise.
+	hash uint64 // Of first.
 	// What comes first below the root: the whole filter if it is exact, two levels in
 	// a pair shard, nothing in the head shard.
 	first []byte
@@ -101,7 +101,7 @@ type place struct {
 // place finds where filter (without $share) belongs.
 func (t *Tree) place(filter []byte) place {
 	if !bytes.ContainsAny(filter, "+#") {
-		h := maphash.Bytes(t.seed, filter)
+		h := t.whole(filter)
 		return place{&t.exact[h%exactShards], t.gen(h), h, filter, nil}
 	}
 	one, rest, _ := bytes.Cut(filter, slash)
@@ -110,10 +110,11 @@ func (t *Tree) place(filter []byte) place {
 	}
 	two, rest, _ := bytes.Cut(rest, slash)
 	if isWildcard(two) {
-		return place{&t.head, t.gen(maphash.Bytes(t.seed, one)), 0, nil, filter}
+		level := t.part(one)
+		return place{&t.head, t.gen(t.edge(&level, 0)), 0, nil, filter}
 	}
 	first := filter[:len(one)+1+len(two)]
-	h := maphash.Bytes(t.seed, first)
+	h := t.whole(first)
 	return place{&t.pair[h%pairShards], t.gen(h), h, first, rest}
 }
 
@@ -162,7 +163,7 @@ func (p *place) findLocked() (t *table, value uint32) {
 	}
 	at := uint32(nodeRoot)
 	if p.first != nil {
-		if at = t.child(edgeHash(p.hash, at), at, p.first); at == 0 {
+		if at = p.childLocked(t, at, p.first); at == 0 {
 			return t, 0
 		}
 	}
@@ -173,7 +174,7 @@ func (p *place) findLocked() (t *table, value uint32) {
 		case '+':
 			at = uint32(t.words[at+nodeKids])
 		default:
-			at = t.child(edgeHash(maphash.Bytes(p.seed, level), at), at, level)
+			at = p.childLocked(t, at, level)
 		}
 		if at == 0 || !more {
 			return t, at // + nodeHere, which is 0.
@@ -197,7 +198,7 @@ func (p *place) makeLocked() (t *table, value uint32) {
 	t = p.table.Load()
 	at := uint32(nodeRoot)
 	if p.first != nil {
-		at = p.literalLocked(t, at, p.hash, p.first)
+		at = p.literalLocked(t, at, p.first)
 	}
 	for level, rest, more := cut(p.levels); ; level, rest, more = cut(rest) {
 		switch kind(level) {
@@ -206,7 +207,7 @@ func (p *place) makeLocked() (t *table, value uint32) {
 		case '+':
 			at = p.plusLocked(t, at)
 		default:
-			at = p.literalLocked(t, at, maphash.Bytes(p.seed, level), level)
+			at = p.literalLocked(t, at, level)
 		}
 		if !more {
 			return t, at
@@ -214,13 +215,20 @@ func (p *place) makeLocked() (t *table, value uint32) {
 	}
 }
 
+// childLocked finds the node for a literal level below at, 0 if there is none.
+func (s *shard) childLocked(t *table, at uint32, name []byte) uint32 {
+	level := s.hasher.part(name)
+	return t.child(s.hasher.edge(&level, at), at, &level)
+}
+
 // literalLocked finds or makes the node for a literal level below at.
-func (s *shard) literalLocked(t *table, at uint32, hash uint64, level []byte) uint32 {
-	hash = edgeHash(hash, at)
-	if node := t.child(hash, at, level); node != 0 {
+func (s *shard) literalLocked(t *table, at uint32, name []byte) uint32 {
+	level := s.hasher.part(name)
+	hash := s.hasher.edge(&level, at)
+	if node := t.child(hash, at, &level); node != 0 {
 		return node
 	}
-	node := s.newRecordLocked(t, level)
+	node := s.newRecordLocked(t, name)
 	t.words[node+nodeUp] = uint64(at)
 	s.linkLocked(t, hash, node)
 	t.store(at+nodeKids, t.words[at+nodeKids]+oneKid)
