@@ -6,51 +6,94 @@ import (
 	"mqttbench/bench/client"
 )
 
-// A Set is what one group recorded in one interval. Whoever holds it owns it.
-type Set struct {
-	Group    int
-	Interval int
-	Counters Counters
-}
-
-// A Series is the histograms of durations of messages, in ns.
-type Series struct {
-	Response *hdr.Histogram // Due to seen.
-	Service  *hdr.Histogram // Sent to seen.
-	Lag      *hdr.Histogram // Due to sent.
-}
-
 // An Interval is what all groups recorded in one interval.
 type Interval struct {
 	Number   int
 	Counters Counters
 	Series   Series // Everything that was seen in the interval, warm-up and drain included.
+
+	missing int // Groups whose set is still to come.
 }
 
-// Totals are what all groups recorded of the messages due in the Window. Counters are of the whole run,
-// Measured of what was due in the Window.
+// Totals are sums over all groups and intervals.
 type Totals struct {
-	Counters Counters
-	Measured MeasuredCounts
-	Series   Series
-	Phases   [client.Phases]*hdr.Histogram // Of all exchanges that ended in the Window, or, for connecting and subscribing, at any time.
+	Counters Counters                      // Of the whole run.
+	Measured MeasuredCounts                // Of the messages due in the Window.
+	Series   Series                        // Of the same.
+	Phases   [client.Phases]*hdr.Histogram // ns. As Recorder.Took takes them.
 }
 
-// MeasuredCounts are counts of messages due in the Window, whenever they were sent and seen.
-type MeasuredCounts struct {
-	Sent      uint64
-	Delivered uint64
-}
+// A Collector merges what the groups hand over: histograms, and never percentiles. It is owned by one
+// goroutine.
+type Collector struct {
+	groups int
+	totals Totals
 
-// A Collector merges what the groups hand over. It is owned by one goroutine.
-type Collector struct{ groups int }
+	open map[int]*Interval // By number. A group that lags may leave several open.
+	lent *Interval
+	free []*Interval
+}
 
 // NewCollector makes a collector for a number of groups.
-func NewCollector(groups int) *Collector { panic("todo") }
+func NewCollector(groups int) *Collector {
+	c := &Collector{groups: groups, open: make(map[int]*Interval)}
+	c.totals.Series = newSeries(fine)
+	for i := range c.totals.Phases {
+		c.totals.Phases[i] = newHistogram(coarse)
+	}
+	return c
+}
 
-// Add takes a set over and gives it back to its recorder as a spare when done. When it was the last group's
-// set of its interval it returns that interval, lent until the next call; otherwise nil.
-func (c *Collector) Add(s *Set) *Interval { panic("todo") }
+// Add takes a set over and gives it back to its recorder as a spare. If it was the last group's set
+// of its interval, Add returns that interval, lent until the next call; otherwise nil.
+func (c *Collector) Add(s *Set) *Interval {
+	c.reclaim()
+	c.totals.Counters.Add(&s.Counters)
+	c.totals.Measured.Add(&s.Measured)
+	c.totals.Series.merge(&s.measured)
+	for i, h := range s.phases {
+		merge(c.totals.Phases[i], h)
+	}
+	v := c.interval(s.Interval)
+	v.Counters.Add(&s.Counters)
+	v.Series.merge(&s.measured)
+	v.Series.merge(&s.rest)
+	s.giveBack()
+	v.missing--
+	if v.missing > 0 {
+		return nil
+	}
+	delete(c.open, v.Number)
+	c.lent = v
+	return v
+}
+
+// interval is the open interval of a number.
+func (c *Collector) interval(number int) *Interval {
+	v := c.open[number]
+	if v != nil {
+		return v
+	}
+	if last := len(c.free) - 1; last >= 0 {
+		v, c.free = c.free[last], c.free[:last]
+	} else {
+		v = &Interval{Series: newSeries(fine)}
+	}
+	v.Number, v.missing = number, c.groups
+	c.open[number] = v
+	return v
+}
+
+// reclaim takes back the interval that was lent.
+func (c *Collector) reclaim() {
+	if c.lent == nil {
+		return
+	}
+	c.lent.Counters = Counters{}
+	c.lent.Series.reset()
+	c.free = append(c.free, c.lent)
+	c.lent = nil
+}
 
 // Totals are the sums so far, lent until the next Add.
-func (c *Collector) Totals() *Totals { panic("todo") }
+func (c *Collector) Totals() *Totals { return &c.totals }

@@ -1,132 +1,185 @@
 package measure
 
 import (
-	"mqttbench/bench/client"
+	"slices"
+	"sync/atomic"
+
 	"mqttbench/bench/plan"
-	"mqttbench/bench/result"
 	"mqttbench/broker/packet"
 )
 
-// A Ledger knows what became of every message of a run: what was attempted, acknowledged, refused and
-// received, by whom and how often. It says at the end whether the broker kept the promises of the QoS levels.
+// A Ledger knows what became of every message of a run: what was attempted, acknowledged, refused
+// and received, by whom and how often. At the end it says whether the broker kept the promises of
+// the QoS levels.
 //
-// It has a Publisher for every stream and a Subscriber for every subscriber, each owned by the group of
-// that client. They share nothing but one number per stream (how many messages have been attempted). Verify may be called
-// when all groups are quiet.
+// It has a Publisher for every stream and a Subscriber for every subscriber, each owned by the
+// group of that client. They share one number per stream, how many messages have been attempted;
+// everything else that a verdict needs of both sides waits for Verify, when all groups are quiet. So
+// nothing is locked, and marking a message that comes in order touches one cache line.
 //
-// Memory is proportional to the streams, the (stream, subscriber) pairs and their gaps, not to the messages; except
-// that members of a shared subscription take a bit per message.
-type Ledger struct{ plan *plan.Plan }
+// Memory is that of the streams, the (stream, subscriber) pairs and their gaps, not of the
+// messages; except that a shared subscription, where a gap is the rule, takes a bit per message and group.
+type Ledger struct {
+	// Immutable.
+	plan   *plan.Plan
+	topics []string // By stream.
+
+	tallies     []*Tally // By group; each owned by its group.
+	publishers  []Publisher
+	subscribers []*Subscriber
+	shared      [][]bits // By group and stream; nil without a shared subscription. Owned by the group.
+}
 
 // NewLedger makes the ledger of a valid plan whose clients live in a number of groups.
-func NewLedger(p *plan.Plan, groups int) *Ledger { panic("todo") }
+func NewLedger(p *plan.Plan, groups int) *Ledger {
+	l := &Ledger{
+		plan:        p,
+		topics:      make([]string, p.Publishers),
+		tallies:     make([]*Tally, groups),
+		publishers:  make([]Publisher, p.Publishers),
+		subscribers: make([]*Subscriber, p.Subscribers),
+	}
+	for i := range l.topics {
+		l.topics[i] = p.TopicName(i)
+	}
+	for i := range l.tallies {
+		l.tallies[i] = new(Tally)
+	}
+	if p.ShareName != "" {
+		l.shared = make([][]bits, groups)
+		for i := range l.shared {
+			l.shared[i] = make([]bits, p.Publishers)
+		}
+	}
+	return l
+}
 
-// A Tally is a group's running sums, cheap enough for asking whether the drain is done. It is owned by its group.
+// A Tally is a group's running sums, cheap enough for asking whether the drain is done. It is owned
+// by its group.
 type Tally struct {
-	Attempted   uint64 // Messages.
-	Outstanding int64  // Exchanges (QoS 1 and 2) begun and not ended.
-	Expected    uint64 // Deliveries asked for by the messages attempted, less those refused.
-	Delivered   uint64 // First deliveries.
-	Excused     uint64 // Deliveries that a clean session was away for.
+	Attempted   int64 // Messages.
+	Outstanding int64 // Exchanges (QoS 1 and 2) begun and not ended.
+	Expected    int64 // Deliveries that the messages attempted ask for, less those refused.
+	Delivered   int64 // First deliveries.
+	Excused     int64 // Deliveries not made and not owed: the clean session was away.
+
+	_ [88]byte // Two groups' tallies never lie in one cache line, nor in neighbours that are fetched together.
 }
 
 // Add adds the sums of another group.
-func (t *Tally) Add(o Tally) { panic("todo") }
+func (t *Tally) Add(o *Tally) {
+	t.Attempted += o.Attempted
+	t.Outstanding += o.Outstanding
+	t.Expected += o.Expected
+	t.Delivered += o.Delivered
+	t.Excused += o.Excused
+}
 
-// Missing is how many deliveries are still to come. It is 0 when the drain is complete; it may stay above 0, so a drain
-// also ends when nothing has come for a while.
-func (t *Tally) Missing() int64 { panic("todo") }
+// Missing is how many deliveries are still to come: 0 when the drain is complete. Where messages have been
+// lost it stays above 0, so a drain also ends when nothing has come for a while.
+func (t *Tally) Missing() int64 { return t.Expected - t.Excused - t.Delivered }
 
 // Tally is the running sum of a group, to be read on that group.
-func (l *Ledger) Tally(group int) *Tally { panic("todo") }
+func (l *Ledger) Tally(group int) *Tally { return l.tallies[group] }
 
-// A Publisher is the sending side of a stream. Owned by the publisher's group.
-type Publisher struct{ _ int }
+// A Publisher is the sending side of a stream. Owned by the publisher's group. 128 bytes: a cache line
+// is never written by two groups.
+type Publisher struct {
+	// Atomic: read by receivers of other groups. How many messages have been attempted.
+	attempted atomic.Uint32
 
-// Publisher is the sending side of stream pub, whose publisher lives in a group. Call it once per publisher, on any goroutine
-// before the group starts, or on the group.
-func (l *Ledger) Publisher(pub, group int) *Publisher { panic("todo") }
+	connected bool
+	met       bool // There has been a connection.
+	qos       packet.QoS
+	copies    int64
+	tally     *Tally
 
-// Attempt says that message seq is about to be put on the wire. It comes before Client.Publish, so that no
-// receiver can be faster than the ledger. Sequence numbers go up by one.
-func (p *Publisher) Attempt(seq uint32) { panic("todo") }
+	resolved seqSet // Exchanges that are over.
+	refused  []span // Those of them that ended with a refusal.
+	resent   []span // Sent again in the same session: at QoS 1 a second copy is legal.
+	renewed  []span // Sent anew because the server had lost the session: at any QoS a second copy is legal.
+}
 
-// Retract takes the last Attempt back: Client.Publish said no.
-func (p *Publisher) Retract(seq uint32) { panic("todo") }
+// Publisher is the sending side of stream pub, whose publisher lives in a group. Call it once for
+// each publisher, before the groups start or on that group.
+func (l *Ledger) Publisher(pub, group int) *Publisher {
+	p := &l.publishers[pub]
+	p.qos, p.tally, p.copies = l.plan.PubQoS, l.tallies[group], int64(l.plan.Copies(pub))
+	return p
+}
 
-// Acked says that the exchange of seq is over: accepted, or refused with a Reason Code >= 0x80.
-func (p *Publisher) Acked(seq uint32, reason packet.ReasonCode) { panic("todo") }
+// Attempt says that message seq is about to be put on the wire. It comes before Client.Publish, so
+// that no receiver can be faster than the ledger. Sequence numbers go up by one from 0.
+func (p *Publisher) Attempt(seq uint32) {
+	p.attempted.Store(seq + 1)
+	p.tally.Attempted++
+	p.tally.Expected += p.copies
+	if p.qos > 0 {
+		p.tally.Outstanding++
+	}
+}
 
-// Connected says that the publisher has a connection. If it is not the first, its unacknowledged messages have been
-// sent again, as a resend if the session was present, otherwise as new exchanges.
-func (p *Publisher) Connected(sessionPresent bool) { panic("todo") }
+// Retract takes the last Attempt back: Client.Publish said no, and nothing has happened.
+func (p *Publisher) Retract(seq uint32) {
+	p.attempted.Store(seq)
+	p.tally.Attempted--
+	p.tally.Expected -= p.copies
+	if p.qos > 0 {
+		p.tally.Outstanding--
+	}
+}
+
+// Acked says that the exchange of seq is over: accepted, or refused with a Reason Code >= 0x80. At
+// QoS 0 there is none, and it does nothing.
+func (p *Publisher) Acked(seq uint32, reason packet.ReasonCode) {
+	if p.qos == 0 {
+		return
+	}
+	if added, _ := p.resolved.add(seq); !added {
+		return
+	}
+	p.tally.Outstanding--
+	if reason >= 0x80 {
+		p.refused = join(p.refused, span{seq, seq + 1})
+		p.tally.Expected -= p.copies
+	}
+}
+
+// Connected says that the publisher has a connection. If it is not its first, the messages not yet
+// acknowledged have been sent again: as resends if the session was present, otherwise as new ones.
+func (p *Publisher) Connected(sessionPresent bool) {
+	p.connected = true
+	if !p.met {
+		p.met = true
+		return
+	}
+	for _, s := range p.open() {
+		if sessionPresent {
+			p.resent = join(p.resent, s)
+		} else {
+			p.renewed = join(p.renewed, s)
+		}
+	}
+}
 
 // Disconnected says that the connection has ended.
-func (p *Publisher) Disconnected() { panic("todo") }
+func (p *Publisher) Disconnected() { p.connected = false }
 
-// A Subscriber is the receiving side of all streams that a subscriber receives. Owned by the subscriber's group.
-type Subscriber struct{ _ int }
-
-// Subscriber is the receiving side of subscriber sub, which lives in a group. As Ledger.Publisher.
-func (l *Ledger) Subscriber(sub, group int) *Subscriber { panic("todo") }
-
-// Connected says that the subscriber has a connection.
-func (s *Subscriber) Connected(sessionPresent bool) { panic("todo") }
-
-// Subscribed gives what a SUBACK granted, the lowest of its codes, or a failure (>= 0x80). Whatever is
-// attempted from now on is owed to the subscriber. Also call it when a session that was present makes subscribing unnecessary.
-func (s *Subscriber) Subscribed(granted packet.ReasonCode) { panic("todo") }
-
-// Disconnected says that the connection has ended. If the session ends with it, nothing is owed until Subscribed.
-func (s *Subscriber) Disconnected() { panic("todo") }
-
-// Outcome is what a reception was.
-type Outcome uint8
-
-// The outcomes of a reception.
-const (
-	First     Outcome = iota // The first delivery of a message: the one to time.
-	Duplicate                // A later one. Whether it was legal is told by Verify.
-	Again                    // A QoS 2 resend that the client held back.
-	Retained                 // RETAIN 1: sent because of a subscription, not of a publication.
-	Probe                    // A message of the probe.
-	Foreign                  // No stamp, or one of another run.
-	Phantom                  // Of this run, and never attempted, or not subscribed to.
-	Corrupt                  // With other content than was sent, or another Topic Name.
-)
-
-// Receive marks a reception. The stamp is valid unless the outcome is Foreign. Allocates nothing when messages come in order.
-func (s *Subscriber) Receive(r *client.Reception) (plan.Stamp, Outcome) { panic("todo") }
-
-// An Offence is one message that had another fate than it should.
-type Offence struct {
-	Class  result.Class
-	Stream int
-	Seq    uint32
-	Sub    int       // The subscriber; -1: none in particular.
-	At     int64     // ns, transport.Clock, when it was seen; 0: it never was.
-	ID     packet.ID // Packet Identifier.
-	Dup    bool
-	Epoch  uint32
+// open are the messages whose exchange is not over. At QoS 0 there is none.
+func (p *Publisher) open() []span {
+	if p.qos == 0 {
+		return nil
+	}
+	return p.resolved.missing(nil, p.attempted.Load())
 }
 
-// Circumstances are what Verify must be told of, because the clients could not see it.
-type Circumstances struct {
-	// Overload: there is evidence (a log, $SYS counters, Little's law) that the broker dropped messages at a limit. Then
-	// acknowledged and undelivered messages are DroppedOverload and not Lost. Still a broken promise.
-	Overload bool
+// sentTwice are the messages of which a second copy is the publisher's doing.
+func (p *Publisher) sentTwice() []span {
+	twice := slices.Clone(p.renewed)
+	if p.qos == 1 {
+		for _, s := range p.resent {
+			twice = join(twice, s)
+		}
+	}
+	return twice
 }
-
-// An Audit is the verdict of the ledger.
-type Audit struct {
-	Contract  result.Contract      // Sums over all streams, with the first offenders.
-	Streams   map[result.Class]int // Streams whose worst class this is; "" is OK.
-	First     []Offence            // The first offence of each class that occurred, worst class first.
-	Recovered uint64               // Deliveries of messages whose acknowledgement was never seen: legal.
-	Again     uint64               // QoS 2 resends on the wire.
-	Retained  uint64
-	WrongQoS  uint64 // Deliveries at another QoS than min(published, granted).
-}
-
-// Verify judges. All groups must be quiet.
-func (l *Ledger) Verify(c Circumstances) *Audit { panic("todo") }

@@ -1,6 +1,18 @@
 package measure
 
-import "mqttbench/bench/result"
+import (
+	"runtime"
 
-// DescribeMachine returns what this machine is, for the manifest. What cannot be found out is left empty.
-func DescribeMachine() result.Machine { panic("todo") }
+	"mqttbench/bench/result"
+)
+
+// DescribeMachine returns what this machine is, for the manifest. What cannot be found out is left
+// empty.
+func DescribeMachine() result.Machine {
+	m := result.Machine{
+		Cores: runtime.NumCPU(),
+		OS:    runtime.GOOS + "/" + runtime.GOARCH,
+	}
+	describe(&m)
+	return m
+}

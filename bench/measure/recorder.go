@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"sync/atomic"
 	"time"
 
 	"mqttbench/bench/client"
@@ -12,62 +13,99 @@ type Window struct{ From, To int64 }
 // Contains reports whether a message due at due is measured.
 func (w Window) Contains(due int64) bool { return due >= w.From && due < w.To }
 
-// Counters are counts of one interval, or sums of several.
-type Counters struct {
-	Offered     uint64 // Messages that fell due, sent or not. Counted by whoever runs the schedule.
-	Sent        uint64 // Messages put on the wire for the first time.
-	SentBytes   uint64 // Of their payloads.
-	Acked       uint64 // Exchanges complete; QoS 0: sent.
-	Refused     uint64 // Exchanges answered with a Reason Code >= 0x80.
-	Blocked     uint64 // Times that a due message found its publisher unable to send.
-	Expected    uint64 // Deliveries that the messages sent ask for.
-	Delivered   uint64 // First deliveries.
-	SeenBytes   uint64 // Of their payloads.
-	Duplicates  uint64 // Deliveries after the first, legal or not.
-	Again       uint64 // QoS 2 resends on the wire that were not delivered.
-	Stray       uint64 // Phantoms, corrupt payloads, messages of another run.
-	Connects    uint64
-	Reconnects  uint64 // Of the connects, those not a client's first.
-	Disconnects uint64
-	Failures    uint64 // Connection attempts that failed or were refused.
-
-	OverRange uint64 // Durations beyond MaxDuration, recorded as MaxDuration.
-	Negative  uint64 // Durations below 0, recorded nowhere: the clocks disagree.
-}
-
-// Add adds the counts of o.
-func (c *Counters) Add(o *Counters) { panic("todo") }
-
-// MaxDuration is the longest duration a histogram tells from longer ones.
-const MaxDuration = time.Hour
-
 // A Recorder holds the histograms and counters of one group of clients. It is owned by the group;
-// only Collector.Add of another goroutine touches what it has handed over.
+// what it has handed over with Swap is not its own any more. Times are ns, all on one clock.
 //
-// Times are ns on one clock, the same for all arguments.
+// Messages are told apart by whether they were due in the Window, and go to one of two series. So
+// the totals of the measured part and the course of the whole run come from a single recording.
 type Recorder struct {
-	// Count has the counters of the current interval, to be incremented directly.
+	// Count has the counters of the current interval, to be incremented directly. Read it anew
+	// after each Swap.
 	Count *Counters
+
+	group  int
+	window Window
+	active *Set
+
+	// The set that records next. The collector gives it, the group takes it.
+	spare atomic.Pointer[Set]
 }
 
 // NewRecorder makes a recorder; group is its number, from 0.
-func NewRecorder(group int) *Recorder { panic("todo") }
+func NewRecorder(group int) *Recorder {
+	r := &Recorder{group: group}
+	r.spare.Store(newSet(r))
+	r.use(newSet(r))
+	return r
+}
+
+func (r *Recorder) use(s *Set) {
+	r.active = s
+	r.Count = &s.Counters
+}
 
 // SetWindow says what part of the run is measured. Until then nothing is.
-func (r *Recorder) SetWindow(w Window) { panic("todo") }
+func (r *Recorder) SetWindow(w Window) { r.window = w }
 
-// Sent records that a message due at due was put on the wire at sent: its lag. bytes is the size of its payload.
-func (r *Recorder) Sent(due, sent int64, bytes int) { panic("todo") }
+// Sent records that a message due at due was put on the wire at sent: its lag. bytes is the size of
+// its payload. In a closed loop due is sent.
+func (r *Recorder) Sent(due, sent int64, bytes int) {
+	s := r.active
+	s.Counters.Sent++
+	s.Counters.SentBytes += uint64(bytes)
+	series := &s.rest
+	if r.window.Contains(due) {
+		series = &s.measured
+		s.Measured.Sent++
+	}
+	s.Counters.record(series.Lag, sent-due)
+}
 
 // Seen records the first delivery of a message: response time from due, service time from sent.
-func (r *Recorder) Seen(due, sent, seen int64, bytes int) { panic("todo") }
+func (r *Recorder) Seen(due, sent, seen int64, bytes int) {
+	s := r.active
+	s.Counters.Delivered++
+	s.Counters.SeenBytes += uint64(bytes)
+	series := &s.rest
+	if r.window.Contains(due) {
+		series = &s.measured
+		s.Measured.Delivered++
+	}
+	s.Counters.record(series.Response, seen-due)
+	s.Counters.record(series.Service, seen-sent)
+}
 
-// Acked records that an exchange is complete.
-func (r *Recorder) Acked() { panic("todo") }
+// Acked records that the exchange of a message due at due is complete; with QoS 0, that it was sent.
+func (r *Recorder) Acked(due int64) {
+	r.active.Counters.Acked++
+	if r.window.Contains(due) {
+		r.active.Measured.Acked++
+	}
+}
 
-// Took records the duration of one exchange that ended at now.
-func (r *Recorder) Took(phase client.Phase, d time.Duration, now int64) { panic("todo") }
+// Took records the duration of one exchange that ended at now. Exchanges of publishing outside the
+// window are left out; those of connecting and subscribing are mostly there, and all are kept.
+func (r *Recorder) Took(phase client.Phase, d time.Duration, now int64) {
+	switch phase {
+	case client.ConnectTCP, client.ConnectMQTT, client.SubscribeAck:
+	default:
+		if !r.window.Contains(now) {
+			return
+		}
+	}
+	r.active.Counters.record(r.active.phases[phase], int64(d))
+}
 
 // Swap ends the interval with the given number: what has been recorded since the last Swap is
-// handed over, and recording goes on in a spare set. The caller passes the set to Collector.Add. Called on the group.
-func (r *Recorder) Swap(interval int) *Set { panic("todo") }
+// handed over, and recording goes on in a spare set. The caller passes the set to Collector.Add.
+// If the collector has not given the last one back in time, a new one is made.
+func (r *Recorder) Swap(interval int) *Set {
+	done := r.active
+	done.Interval = interval
+	next := r.spare.Swap(nil)
+	if next == nil {
+		next = newSet(r)
+	}
+	r.use(next)
+	return done
+}

@@ -6,33 +6,156 @@ import (
 	"mqttbench/bench/result"
 )
 
-// Evidence is what the validity of a run is judged by. A zero field passes its gate; -1 in a share
-// means not known, and its gate is left out.
-type Evidence struct {
-	Published       bool          // Messages were published on a schedule; otherwise there are no gates about it.
-	LagP99          time.Duration // Due to sent.
-	ResponseP50     time.Duration
-	OfferedRate     float64 // Messages per second by the plan, in the measured part.
-	SentRate        float64 // Messages per second that were sent.
-	Missed          int64   // Messages that were due and never sent.
-	GeneratorCPU    float64 // Share of the generator's CPUs that it used, 0 to 1.
-	GeneratorFiles  int64   // Descriptors open at most.
-	FileLimit       int64   // Soft limit; 0: none known.
-	GCPauseP99      time.Duration
-	SchedLatencyP99 time.Duration
-	Ceiling         float64 // Messages per second that the generator reaches against a null broker; 0: not calibrated.
-	RaceBuild       bool
-	ClockAnomalies  int64   // Negative durations.
-	OverRange       int64   // Durations beyond MaxDuration.
-	Stalled         float64 // PSI "some" share, 0 to 1.
-	Steal           float64 // 0 to 1.
-	ForeignCPU      float64 // Share of the machine that neither generator nor broker used, 0 to 1.
-}
-
-// Judge applies the gates. The result is OK, NOISY or INVALID: the worst of the gates that did not pass.
-func Judge(e Evidence) (result.Validity, []result.Gate) { panic("todo") }
-
-// RaceBuild reports whether this program was built with the race detector: then it measures nothing.
+// RaceBuild reports whether this program was built with the race detector: then it measures that.
 const RaceBuild = raceBuild
 
-const raceBuild = false
+// Unknown is a share that could not be found out. Its gate is left out.
+const Unknown = -1
+
+// Evidence is what the validity of a run is judged by: whether the generator kept its schedule and
+// was not itself the bottleneck, and whether the machine was quiet.
+type Evidence struct {
+	Scheduled   bool          // Messages were published on a schedule. Without, the first five mean nothing.
+	LagP99      time.Duration // Due to sent, measured part.
+	ResponseP50 time.Duration // 0: nothing was delivered.
+	OfferedRate float64       // Messages per second by the plan, measured part.
+	SentRate    float64       // Messages per second that were sent of them.
+	Missed      int64         // Messages that were due and never sent.
+
+	GeneratorCPU    float64       // Share of the CPUs it may use, 0 to 1, or Unknown.
+	GCPauseP99      time.Duration // Of the generator.
+	SchedLatencyP99 time.Duration // Of the generator.
+	Ceiling         float64       // Messages per second that it reaches against a broker that does nothing. 0: not calibrated.
+	Files           int64         // Descriptors it had open at most.
+	FileLimit       int64         // How many it may. 0: not known.
+	ClockAnomalies  int64         // Negative durations.
+	OverRange       int64         // Durations beyond MaxDuration.
+	RaceBuild       bool
+
+	Stalled    float64 // Share of the time in which some task waited for a CPU (PSI), 0 to 1, or Unknown.
+	Steal      float64 // Share of the CPUs that a hypervisor gave to others, or Unknown.
+	ForeignCPU float64 // Share of the CPUs that neither generator nor broker took, or Unknown.
+}
+
+// Limits of the gates.
+const (
+	minLagLimit     = time.Millisecond // What a schedule may always lag, p99.
+	lagShare        = 0.10             // And as a share of the median response time.
+	rateTolerance   = 0.01             // Realised rate against the plan's.
+	maxGeneratorCPU = 0.80
+	pauseShare      = 0.10 // GC pauses and scheduling latencies, as a share of the median response time.
+	maxOfCeiling    = 0.50
+	maxOfFiles      = 0.95
+	maxStalled      = 0.10
+	maxSteal        = 0.02
+	maxForeign      = 0.05
+)
+
+// Judge applies the gates that the evidence is sufficient for. The validity is that of the worst gate that did not pass.
+func Judge(e Evidence) (result.Validity, []result.Gate) {
+	var j judge
+	if e.Scheduled {
+		j.schedule(e)
+	}
+	j.generator(e)
+	j.machine(e)
+	return j.validity(), j.gates
+}
+
+// A judge collects gates.
+type judge struct{ gates []result.Gate }
+
+func (j *judge) atMost(fails result.Validity, name string, value, limit float64, unit, advice string) {
+	j.add(result.Gate{Name: name, Value: value, Limit: limit, Unit: unit, Passed: value <= limit, Fails: fails, Advice: advice})
+}
+
+func (j *judge) atLeast(fails result.Validity, name string, value, limit float64, unit, advice string) {
+	j.add(result.Gate{Name: name, Value: value, Limit: limit, Unit: unit, AtLeast: true, Passed: value >= limit, Fails: fails, Advice: advice})
+}
+
+// add leaves advice out where none is needed.
+func (j *judge) add(g result.Gate) {
+	if g.Passed {
+		g.Advice = ""
+	}
+	j.gates = append(j.gates, g)
+}
+
+func (j *judge) validity() result.Validity {
+	v := result.ValidityOK
+	for _, g := range j.gates {
+		switch {
+		case g.Passed:
+		case g.Fails == result.ValidityInvalid:
+			return result.ValidityInvalid
+		default:
+			v = g.Fails
+		}
+	}
+	return v
+}
+
+// schedule asks whether what was sent is what the plan said, when the plan said.
+func (j *judge) schedule(e Evidence) {
+	lag := max(minLagLimit.Seconds(), lagShare*e.ResponseP50.Seconds())
+	j.atMost(result.ValidityInvalid, "schedule lag p99", e.LagP99.Seconds(), lag, "s",
+		"the generator sent later than planned: lower the rate, use fewer clients, give it more CPUs, or widen the window if publishers waited for acknowledgements")
+	j.atMost(result.ValidityInvalid, "missed sends", float64(e.Missed), 0, "messages",
+		"messages that were due were never sent: the broker did not acknowledge fast enough for the window; lower the rate or widen the window")
+	if e.OfferedRate > 0 {
+		j.atLeast(result.ValidityInvalid, "sent of offered", e.SentRate/e.OfferedRate, 1-rateTolerance, "1",
+			"the planned rate was not reached: lower the rate or use more publishers")
+	}
+	if e.Ceiling > 0 {
+		j.atMost(result.ValidityInvalid, "share of the generator's ceiling", e.SentRate/e.Ceiling, maxOfCeiling, "1",
+			"the generator is not much faster than this itself: lower the rate or use a second machine")
+	}
+}
+
+// generator asks whether the instrument had room to spare.
+func (j *judge) generator(e Evidence) {
+	if e.GeneratorCPU >= 0 {
+		j.atMost(result.ValidityInvalid, "generator CPU", e.GeneratorCPU, maxGeneratorCPU, "1",
+			"the generator was short of CPU: lower the rate, give it more CPUs, or use a second machine")
+	}
+	if e.ResponseP50 > 0 {
+		limit := max(pauseShare*e.ResponseP50.Seconds(), minLagLimit.Seconds()/10)
+		j.atMost(result.ValidityNoisy, "generator GC pause p99", e.GCPauseP99.Seconds(), limit, "s",
+			"garbage collection stopped the generator for longer than a tenth of the median response time: raise GOGC")
+		j.atMost(result.ValidityNoisy, "generator scheduling latency p99", e.SchedLatencyP99.Seconds(), limit, "s",
+			"the generator's threads waited for a CPU: run fewer loops than CPUs, or pin broker and generator to CPUs of their own")
+	}
+	if e.FileLimit > 0 {
+		j.atMost(result.ValidityInvalid, "open files", float64(e.Files), maxOfFiles*float64(e.FileLimit), "descriptors",
+			"the generator was at its limit of open files: raise it with ulimit -n")
+	}
+	j.atMost(result.ValidityInvalid, "negative durations", float64(e.ClockAnomalies), 0, "1",
+		"messages were seen before they were sent: the clocks of sender and receiver disagree")
+	j.atMost(result.ValidityInvalid, "durations out of range", float64(e.OverRange), 0, "1",
+		"some durations exceed what the histograms can hold: the run had no steady state")
+	j.atMost(result.ValidityInvalid, "race detector", number01(e.RaceBuild), 0, "1",
+		"this program was built with -race and measures the race detector: build it without")
+}
+
+// machine asks whether something else took the CPUs. Counts, cost and verdicts stand all the same.
+func (j *judge) machine(e Evidence) {
+	if e.Stalled >= 0 {
+		j.atMost(result.ValidityNoisy, "CPU pressure", e.Stalled, maxStalled, "1",
+			"tasks waited for a CPU: use a quieter machine, a lower rate, or one CPU each for broker and generator; until then compare CPU per message, not latency")
+	}
+	if e.Steal >= 0 {
+		j.atMost(result.ValidityNoisy, "stolen CPU", e.Steal, maxSteal, "1",
+			"the hypervisor gave this machine's CPUs to others: use a dedicated one")
+	}
+	if e.ForeignCPU >= 0 {
+		j.atMost(result.ValidityNoisy, "foreign CPU", e.ForeignCPU, maxForeign, "1",
+			"other programs ran: stop them")
+	}
+}
+
+func number01(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

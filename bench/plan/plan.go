@@ -99,16 +99,14 @@ const (
 
 // Defaults and limits of a Plan.
 const (
-	DefaultTopic   = "mqttbench/%r/%i"
-	DefaultWindow  = 20 // What mosquitto lets be in flight by default.
-	MaxClients     = 1 << 24
-	MaxFanOut      = 1000        // Publishers of a FanOut plan: each is a filter of every subscriber.
-	MaxPayload     = 268_435_000 // Bytes. A Remaining Length is at most 268,435,455, and the Topic Name is part of it.
-	MaxPerStream   = math.MaxUint32 - 1
-	maxShareName   = 64
-	maxRunName     = 32
-	publisherMark  = "p"
-	subscriberMark = "s"
+	DefaultTopic  = "mqttbench/%r/%i"
+	DefaultWindow = 20 // What mosquitto lets be in flight by default.
+	MaxClients    = 1 << 24
+	MaxFanOut     = 1000        // Publishers of a FanOut plan: each is a filter of every subscriber.
+	MaxPayload    = 268_435_000 // Bytes. A Remaining Length is at most 268,435,455, and the Topic Name is part of it.
+	MaxPerStream  = math.MaxUint32 - 1
+	maxShareName  = 64
+	maxRunName    = 32
 )
 
 // Duration is a time.Duration that is written in seconds.

@@ -2,21 +2,99 @@ package plan
 
 import "iter"
 
+// Pairs with unequal counts: the larger side is dealt out like cards, so that the smaller side's shares differ
+// by one at most. With P publishers and S subscribers, publisher p and subscriber s are a pair if
+//
+//	P >= S:  p mod S = s        (a subscriber has several publishers)
+//	P <  S:  s mod P = p        (a publisher has several subscribers)
+
+// a progression is first, first+step, ... below limit.
+func progression(first, step, limit int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for i := first; i < limit; i += step {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// terms is how many terms the progression has.
+func terms(first, step, limit int) int {
+	if first >= limit {
+		return 0
+	}
+	return (limit - first + step - 1) / step
+}
+
+// sources is the progression of the publishers that a subscriber receives.
+func (p *Plan) sources(sub int) (first, step, limit int) {
+	switch {
+	case p.Pattern != Pairs:
+		return 0, 1, p.Publishers
+	case p.Publishers >= p.Subscribers:
+		return sub, p.Subscribers, p.Publishers
+	case p.Publishers > 0:
+		return sub % p.Publishers, p.Publishers, p.Publishers
+	default:
+		return 0, 1, 0
+	}
+}
+
+// receivers is the progression of the subscribers that receive a publisher.
+func (p *Plan) receivers(pub int) (first, step, limit int) {
+	switch {
+	case p.Pattern != Pairs:
+		return 0, 1, p.Subscribers
+	case p.Subscribers > p.Publishers:
+		return pub, p.Publishers, p.Subscribers
+	case p.Subscribers > 0:
+		return pub % p.Subscribers, p.Subscribers, p.Subscribers
+	default:
+		return 0, 1, 0
+	}
+}
+
 // Sources are the publishers that a subscriber receives, ascending.
-func (p *Plan) Sources(sub int) iter.Seq[int] { panic("todo") }
+func (p *Plan) Sources(sub int) iter.Seq[int] { return progression(p.sources(sub)) }
 
 // SourceCount is how many publishers a subscriber receives.
-func (p *Plan) SourceCount(sub int) int { panic("todo") }
+func (p *Plan) SourceCount(sub int) int { return terms(p.sources(sub)) }
 
 // SourceIndex is the place of pub among the Sources of sub, and whether it is among them.
-func (p *Plan) SourceIndex(sub, pub int) (int, bool) { panic("todo") }
+func (p *Plan) SourceIndex(sub, pub int) (int, bool) {
+	first, step, limit := p.sources(sub)
+	if pub < first || pub >= limit {
+		return 0, false
+	}
+	i := (pub - first) / step
+	return i, first+i*step == pub
+}
 
-// Receivers are the subscribers that receive a publisher, ascending. With a ShareName all of them
-// may, and each message goes to one.
-func (p *Plan) Receivers(pub int) iter.Seq[int] { panic("todo") }
+// Receivers are the subscribers that receive a publisher, ascending. With a ShareName each of them
+// may receive it, and every message goes to one.
+func (p *Plan) Receivers(pub int) iter.Seq[int] { return progression(p.receivers(pub)) }
 
-// Copies is how many deliveries one message of a publisher makes: its receivers, or 1 with a ShareName.
-func (p *Plan) Copies(pub int) int { panic("todo") }
+// ReceiverCount is how many Receivers there are.
+func (p *Plan) ReceiverCount(pub int) int { return terms(p.receivers(pub)) }
 
-// FanOut is the mean number of deliveries of a message.
-func (p *Plan) FanOut() float64 { panic("todo") }
+// Copies is how many deliveries one message of a publisher makes: its receivers, or 1 with a
+// ShareName.
+func (p *Plan) Copies(pub int) int {
+	if p.ShareName != "" {
+		return min(1, p.Subscribers)
+	}
+	return p.ReceiverCount(pub)
+}
+
+// FanOut is the mean number of deliveries of a message; 0 if there are no publishers.
+func (p *Plan) FanOut() float64 {
+	if p.Publishers == 0 {
+		return 0
+	}
+	sum := 0
+	for pub := range p.Publishers {
+		sum += p.Copies(pub)
+	}
+	return float64(sum) / float64(p.Publishers)
+}

@@ -1,8 +1,137 @@
 package plan
 
-// WithDefaults returns the plan with defaults in place of zero values that have one.
-func (p Plan) WithDefaults() Plan { panic("todo") }
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"unicode/utf8"
+
+	"mqttbench/broker/packet"
+)
+
+// WithDefaults returns the plan with defaults in place of the zero values that have one.
+func (p Plan) WithDefaults() Plan {
+	setDefault(&p.Run, fmt.Sprintf("%04x", p.RunID))
+	setDefault(&p.Pattern, Pairs)
+	setDefault(&p.Topic, DefaultTopic)
+	setDefault(&p.Version, packet.Version(4))
+	setDefault(&p.PublisherSession, Clean)
+	setDefault(&p.SubscriberSession, Clean)
+	setDefault(&p.Window, DefaultWindow)
+	setDefault(&p.Payload, StampSize)
+	setDefault(&p.Arrivals, Constant)
+	if p.Churn != (Churn{}) {
+		setDefault(&p.Churn.Who, ChurnSubscribers)
+	}
+	return p
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// faults collects what is wrong with a plan.
+type faults []error
+
+// unless notes a fault if the condition does not hold.
+func (f *faults) unless(ok bool, format string, args ...any) {
+	if !ok {
+		*f = append(*f, fmt.Errorf(format, args...))
+	}
+}
 
 // Validate returns all contradictions of the plan at once, joined, one sentence each; nil if there
 // are none. Call it on the result of WithDefaults.
-func (p *Plan) Validate() error { panic("todo") }
+func (p *Plan) Validate() error {
+	var f faults
+	p.validateClients(&f)
+	p.validateProtocol(&f)
+	p.validateLoad(&f)
+	p.validateTopic(&f)
+	p.validateChurn(&f)
+	return errors.Join(f...)
+}
+
+func (p *Plan) validateClients(f *faults) {
+	f.unless(p.Publishers >= 0 && p.Publishers <= MaxClients, "%d publishers: 0 to %d are possible, the stamp has 24 bits for them", p.Publishers, MaxClients)
+	f.unless(p.Subscribers >= 0 && p.Subscribers <= MaxClients, "%d subscribers: 0 to %d are possible", p.Subscribers, MaxClients)
+	f.unless(p.Publishers+p.Subscribers > 0, "there are neither publishers nor subscribers")
+	f.unless(p.Pattern == Pairs || p.Pattern == FanIn || p.Pattern == FanOut, "pattern %q is none of %s, %s, %s", p.Pattern, Pairs, FanIn, FanOut)
+	f.unless(p.Pattern != FanOut || p.Publishers <= MaxFanOut, "fan-out from %d publishers: each is a Topic Filter of every subscriber, and at most %d are possible", p.Publishers, MaxFanOut)
+	f.unless(p.ShareName == "" || p.Pattern == FanIn, "a shared subscription (share name %q) needs the pattern %s, and this is %s", p.ShareName, FanIn, p.Pattern)
+	f.unless(p.ShareName == "" || p.Version == 5, "a shared subscription (share name %q) needs MQTT 5.0", p.ShareName)
+	f.unless(!strings.ContainsAny(p.ShareName, "/+#"), "share name %q contains one of / + #", p.ShareName)
+	f.unless(len(p.ShareName) <= maxShareName, "the share name is %d bytes long, and at most %d are possible", len(p.ShareName), maxShareName)
+	f.unless(onlyAlphanumeric(p.Run) && len(p.Run) <= maxRunName, "run name %q is not 1 to %d letters and digits", p.Run, maxRunName)
+}
+
+func onlyAlphanumeric(s string) bool {
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func (p *Plan) validateProtocol(f *faults) {
+	f.unless(p.Version >= 3 && p.Version <= 5, "protocol version %d is none of 3 (3.1), 4 (3.1.1), 5 (5.0)", p.Version)
+	f.unless(p.PubQoS <= 2, "publishing at QoS %d: there are 0, 1 and 2", p.PubQoS)
+	f.unless(p.SubQoS <= 2, "subscribing at QoS %d: there are 0, 1 and 2", p.SubQoS)
+	f.unless(p.Window >= 1 && p.Window <= math.MaxUint16, "a window of %d messages: 1 to 65535 are possible, as many as there are Packet Identifiers", p.Window)
+	f.unless(p.Payload >= StampSize && p.Payload <= MaxPayload, "a payload of %d bytes: %d (the stamp) to %d are possible", p.Payload, StampSize, MaxPayload)
+	for _, s := range []Session{p.PublisherSession, p.SubscriberSession} {
+		f.unless(s == Clean || s == Persistent, "session %q is neither %s nor %s", s, Clean, Persistent)
+	}
+}
+
+func (p *Plan) validateLoad(f *faults) {
+	f.unless(p.Rate >= 0 && !math.IsInf(p.Rate, 1), "a rate of %v messages a second", p.Rate)
+	f.unless(!p.Closed || p.Rate == 0, "a closed loop sends when it may, so it has no rate; this plan has %v messages a second", p.Rate)
+	f.unless(p.Publishers > 0 || p.Rate == 0 && !p.Closed, "nobody is there to publish: there are no publishers")
+	f.unless(p.Arrivals == Constant || p.Arrivals == Poisson || p.Arrivals == Burst, "arrivals %q are none of %s, %s, %s", p.Arrivals, Constant, Poisson, Burst)
+	f.unless(p.Warmup >= 0, "a warm-up of %s is negative", p.Warmup)
+	f.unless(p.Duration > 0, "a duration of %s leaves nothing to measure", p.Duration)
+	f.unless(p.Warmup < maxRun && p.Duration < maxRun, "warm-up %s and duration %s: each must be less than %s", p.Warmup, p.Duration, maxRun)
+	if period := p.Period(); period > 0 && p.Duration > 0 {
+		each := float64(p.End()) / period
+		f.unless(each <= MaxPerStream, "%.0f messages of each publisher: the stamp has 32 bits for them; use more publishers, or less time", each)
+	}
+}
+
+// maxRun keeps due times within what a float64 counts to the nanosecond, 2^52 ns.
+const maxRun = Duration(1 << 51)
+
+func (p *Plan) validateTopic(f *faults) {
+	t := p.Topic
+	f.unless(t != "" && utf8.ValidString(t) && !strings.ContainsRune(t, 0), "topic template %q is empty, or not UTF-8, or contains U+0000", t)
+	f.unless(!strings.ContainsAny(t, "+#"), "topic template %q contains a wildcard: messages are published to Topic Names, which have none", t)
+	f.unless(!strings.HasPrefix(t, "$"), "topic template %q begins with $, which wildcards do not match and servers keep for themselves", t)
+	indexed := false
+	for i := 0; i < len(t); i++ {
+		if t[i] != '%' {
+			continue
+		}
+		i++
+		f.unless(i < len(t) && strings.IndexByte("ird%", t[i]) >= 0, "topic template %q: %% is followed by none of i, r, d, %%", t)
+		indexed = indexed || i < len(t) && t[i] == 'i'
+	}
+	f.unless(indexed || p.Publishers < 2, "topic template %q has no %%i, so that all %d publishers would share one Topic Name and their order could not be checked", t, p.Publishers)
+	f.unless(len(p.TopicName(MaxClients)) <= math.MaxUint16, "topic template %q makes Topic Names of more than 65535 bytes", t)
+}
+
+func (p *Plan) validateChurn(f *faults) {
+	c := p.Churn
+	if c == (Churn{}) {
+		return
+	}
+	f.unless(c.Rate >= 0 && !math.IsInf(c.Rate, 1), "churn of %v connections a second", c.Rate)
+	f.unless(c.Abrupt >= 0 && c.Abrupt <= 1, "a share of %v abrupt departures is not between 0 and 1", c.Abrupt)
+	f.unless(c.Down >= 0, "clients that churn are to stay away for %s, which is negative", c.Down)
+	f.unless(c.Who == ChurnSubscribers || c.Who == ChurnPublishers || c.Who == ChurnBoth, "churn of %q: there are %s, %s and %s", c.Who, ChurnSubscribers, ChurnPublishers, ChurnBoth)
+	f.unless(c.Rate == 0 || p.churning() > 0, "churn is for %s, and there are none", c.Who)
+}

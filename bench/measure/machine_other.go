@@ -1,0 +1,7 @@
+//go:build !linux
+
+package measure
+
+import "mqttbench/bench/result"
+
+func describe(*result.Machine) {}

@@ -1,0 +1,325 @@
+package measure
+
+import (
+	"mqttbench/bench/client"
+	"mqttbench/bench/plan"
+	"mqttbench/bench/result"
+	"mqttbench/broker/packet"
+)
+
+// A Subscriber is the receiving side of all streams that a subscriber receives. Owned by the
+// subscriber's group.
+type Subscriber struct {
+	// Immutable.
+	ledger *Ledger
+	index  int
+	first  int // The streams are first, first+step, ...
+	step   int
+	clean  bool // The session ends with the connection.
+	tally  *Tally
+	shared []bits // By stream; of this group.
+	pairs  []pair // By place in the plan's Sources; empty if shared.
+
+	granted   packet.QoS
+	effective packet.QoS
+	connected bool
+	away      bool // Nothing is owed: not subscribed yet, or no longer.
+	left      int  // Connections that ended.
+
+	again    uint64
+	retained uint64
+	wrongQoS uint64
+	strays   [2]uint64 // Phantoms and corrupt messages.
+	offences []Offence // The first maxOffences of the strays.
+}
+
+// maxOffences bounds what is kept of a subscriber's strays; the rest is counted.
+const maxOffences = 16
+
+// A pair is what one subscriber has received of one stream. 64 bytes: one cache line.
+type pair struct {
+	got       seqSet
+	epoch     uint32 // Of the connection in which got.next last moved.
+	excusedTo uint32 // No message from here on was published while the clean session was away.
+	rare      *rare  // nil as long as nothing special has happened.
+	_         [16]byte
+}
+
+// rare is what most pairs never need.
+type rare struct {
+	excused  []span  // Published while the clean session was away.
+	epochs   []epoch // When got.next moved in a new connection.
+	filled   []event // First deliveries that came after younger messages.
+	repeated []event // Further deliveries that the subscriber's side cannot call legal.
+	legal    uint64  // Further deliveries that it can.
+	sample   Offence // The first of those.
+}
+
+// An epoch says that messages from a sequence number on were first received in a connection.
+type epoch struct {
+	from   uint32
+	number uint32
+}
+
+// An event is a run of receptions of consecutive messages that had the same fate.
+type event struct {
+	span
+	at    int64 // ns. Of the first.
+	id    packet.ID
+	dup   bool
+	epoch uint32
+}
+
+// Subscriber is the receiving side of subscriber sub, which lives in a group. Call it once for each
+// subscriber, before the groups start or on that group; but with a shared subscription before.
+func (l *Ledger) Subscriber(sub, group int) *Subscriber {
+	s := &Subscriber{
+		ledger: l, index: sub, step: 1, tally: l.tallies[group],
+		clean: l.plan.SubscriberSession != plan.Persistent,
+		away:  true,
+	}
+	count := 0
+	for pub := range l.plan.Sources(sub) {
+		if count == 0 {
+			s.first = pub
+		}
+		if count == 1 {
+			s.step = pub - s.first
+		}
+		count++
+	}
+	if l.shared != nil {
+		s.shared = l.shared[group]
+	} else {
+		s.pairs = make([]pair, count)
+	}
+	l.subscribers[sub] = s
+	return s
+}
+
+// Connected says that the subscriber has a connection. If a session was present, its subscriptions
+// are, too; otherwise nothing is owed until Subscribed.
+func (s *Subscriber) Connected(sessionPresent bool) {
+	s.connected = true
+	// A persistent session that has been lost is the server's doing: what it drops stays owed.
+	if sessionPresent && s.left > 0 && !s.clean {
+		s.away = false
+	}
+}
+
+// Subscribed gives what a SUBACK granted, the lowest of its codes, or a failure (>= 0x80).
+// What is attempted from now on is owed to the subscriber.
+func (s *Subscriber) Subscribed(granted packet.ReasonCode) {
+	if granted >= 0x80 {
+		return
+	}
+	s.granted = packet.QoS(granted)
+	s.effective = s.ledger.plan.EffectiveQoS(s.granted)
+	if !s.away {
+		return
+	}
+	s.away = false
+	for i := range s.pairs {
+		p := &s.pairs[i]
+		s.excuse(p, s.ledger.publishers[s.first+i*s.step].attempted.Load())
+	}
+}
+
+// Disconnected says that the connection has ended. If the session ends with it, nothing is owed
+// until Subscribed.
+func (s *Subscriber) Disconnected() {
+	s.connected = false
+	s.left++
+	if s.clean {
+		s.away = true
+	}
+}
+
+// excuse takes what the pair has not received below a sequence number off what is owed. It begins at
+// the mark and not at the disconnection: what was on its way to the old connection went down with it.
+func (s *Subscriber) excuse(p *pair, to uint32) {
+	if to <= p.got.next {
+		return
+	}
+	r := p.special()
+	s.tally.Excused += int64(to - max(p.got.next, min(p.excusedTo, to)))
+	r.excused = join(r.excused, span{p.got.next, to})
+	p.excusedTo = max(p.excusedTo, to)
+}
+
+func (p *pair) special() *rare {
+	if p.rare == nil {
+		p.rare = new(rare)
+	}
+	return p.rare
+}
+
+// Outcome is what a reception was.
+type Outcome uint8
+
+// The outcomes of a reception.
+const (
+	First     Outcome = iota // The first delivery of a message: the one to time.
+	Duplicate                // A later one. Whether it was legal is told by Verify.
+	Again                    // A QoS 2 resend that the client held back.
+	Retained                 // RETAIN 1: sent because of a subscription, not of a publication.
+	Probe                    // A message of the probe.
+	Foreign                  // No stamp, or one of another run.
+	Phantom                  // Of this run, and never attempted, or not subscribed to.
+	Corrupt                  // With other content than was sent, or another Topic Name.
+)
+
+// Receive marks a reception. The stamp is valid unless the outcome is Foreign. It allocates nothing
+// while messages come in order.
+func (s *Subscriber) Receive(r *client.Reception) (plan.Stamp, Outcome) {
+	st, ok := plan.ReadStamp(r.Payload)
+	if !ok || st.Run != s.ledger.plan.RunID {
+		s.stray(result.Phantom, plan.Stamp{Stream: -1}, r)
+		return st, Foreign
+	}
+	i, ok := s.place(st.Stream)
+	switch {
+	case !ok:
+		s.stray(result.Phantom, st, r)
+		return st, Phantom
+	case len(r.Payload) != s.ledger.plan.Payload,
+		!plan.Intact(r.Payload, st, plan.Ends),
+		string(r.Topic) != s.ledger.topics[st.Stream]:
+		s.stray(result.Corrupt, st, r)
+		return st, Corrupt
+	case st.Seq == plan.ProbeSeq:
+		return st, Probe
+	case r.Retain:
+		s.retained++
+		return st, Retained
+	case r.Again:
+		s.again++
+		return st, Again
+	}
+	if r.QoS != s.effective && !s.away {
+		s.wrongQoS++
+	}
+	if s.shared != nil {
+		return st, s.markShared(&st, r)
+	}
+	return st, s.mark(&s.pairs[i], &st, r)
+}
+
+// place finds the pair of a stream.
+func (s *Subscriber) place(stream int) (int, bool) {
+	if s.shared != nil {
+		return 0, stream < len(s.shared)
+	}
+	i := stream - s.first
+	if s.step > 1 { // A division costs as much as all the rest, and most plans have no step.
+		if i%s.step != 0 {
+			return 0, false
+		}
+		i /= s.step
+	}
+	return i, i >= 0 && i < len(s.pairs)
+}
+
+// mark enters a reception into its pair.
+func (s *Subscriber) mark(p *pair, st *plan.Stamp, r *client.Reception) Outcome {
+	seq := st.Seq
+	if seq == p.got.next && r.Epoch == p.epoch && seq >= p.excusedTo {
+		p.got.next++
+		s.tally.Delivered++
+		return First
+	}
+	return s.markRare(p, st, r)
+}
+
+// markRare is mark for all that is not the next message in the same connection.
+func (s *Subscriber) markRare(p *pair, st *plan.Stamp, r *client.Reception) Outcome {
+	seq := st.Seq
+	if seq > p.got.next {
+		// Without this check one bad sequence number would open a gap of thousands of millions.
+		if seq >= s.ledger.publishers[st.Stream].attempted.Load() {
+			s.stray(result.Phantom, *st, r)
+			return Phantom
+		}
+		if s.away {
+			s.excuse(p, seq)
+		}
+	}
+	next := p.got.next
+	added, late := p.got.add(seq)
+	if !added {
+		s.repeat(p, seq, r)
+		return Duplicate
+	}
+	s.tally.Delivered++
+	if late {
+		x := p.special()
+		x.filled = extend(x.filled, seq, r)
+	} else if r.Epoch != p.epoch {
+		x := p.special()
+		x.epochs = append(x.epochs, epoch{from: next, number: r.Epoch})
+		p.epoch = r.Epoch
+	}
+	if seq < p.excusedTo {
+		if _, excused := find(p.rare.excused, seq); excused {
+			s.tally.Excused-- // It came all the same.
+		}
+	}
+	return First
+}
+
+// repeat notes a delivery that was not the first. Resent because the subscriber's connection broke before its
+// acknowledgement arrived, it has DUP and an epoch later than the first, and is legal at QoS 1.
+// Everything else is legal only if the publisher sent twice, which Verify knows.
+func (s *Subscriber) repeat(p *pair, seq uint32, r *client.Reception) {
+	x := p.special()
+	if s.effective == 1 && r.Dup && r.Epoch > x.epochOf(seq) {
+		if x.legal == 0 {
+			x.sample = Offence{Seq: seq, At: r.Now, ID: r.ID, Dup: r.Dup, Epoch: r.Epoch}
+		}
+		x.legal++
+		return
+	}
+	x.repeated = extend(x.repeated, seq, r)
+}
+
+// epochOf is the epoch in which a message was first received.
+func (x *rare) epochOf(seq uint32) uint32 {
+	for _, e := range x.filled {
+		if e.from <= seq && seq < e.to {
+			return e.epoch
+		}
+	}
+	for i := len(x.epochs) - 1; i >= 0; i-- {
+		if x.epochs[i].from <= seq {
+			return x.epochs[i].number
+		}
+	}
+	return 0
+}
+
+// extend adds a reception to a list of events: to the last if it continues it, otherwise as a new one.
+func extend(events []event, seq uint32, r *client.Reception) []event {
+	if n := len(events); n > 0 {
+		e := &events[n-1]
+		if e.to == seq && e.epoch == r.Epoch && e.dup == r.Dup {
+			e.to++
+			return events
+		}
+	}
+	return append(events, event{span: span{seq, seq + 1}, at: r.Now, id: r.ID, dup: r.Dup, epoch: r.Epoch})
+}
+
+// stray notes a message that should not have come, or not like that.
+func (s *Subscriber) stray(class result.Class, st plan.Stamp, r *client.Reception) {
+	if class == result.Corrupt {
+		s.strays[1]++
+	} else {
+		s.strays[0]++
+	}
+	if len(s.offences) < maxOffences {
+		s.offences = append(s.offences, Offence{
+			Class: class, Stream: st.Stream, Seq: st.Seq, Sub: s.index,
+			At: r.Now, ID: r.ID, Dup: r.Dup, Epoch: r.Epoch,
+		})
+	}
+}

@@ -1,0 +1,95 @@
+package measure
+
+import (
+	"math"
+	"runtime/metrics"
+	"slices"
+)
+
+// A RuntimeUsage is what the Go runtime of this process says, summed since the process began.
+type RuntimeUsage struct {
+	GCCycles       uint64
+	GCPauses       Distribution // Stop-the-world pauses of the garbage collector.
+	SchedLatencies Distribution // How long goroutines that could run waited for it.
+	HeapBytes      uint64       // Of objects now, dead ones not yet swept included.
+	AllocatedBytes uint64
+	Allocations    uint64
+	Goroutines     uint64 // Now.
+}
+
+// A Distribution is counts of durations: Counts[i] of those in [Bounds[i], Bounds[i+1]) seconds. The outermost bounds
+// may be infinite.
+type Distribution struct {
+	Counts []uint64
+	Bounds []float64
+}
+
+// Since is what was added since an earlier sample of the same distribution.
+func (d Distribution) Since(earlier Distribution) Distribution {
+	counts := slices.Clone(d.Counts)
+	if len(earlier.Counts) == len(counts) {
+		for i, n := range earlier.Counts {
+			counts[i] -= n
+		}
+	}
+	return Distribution{Counts: counts, Bounds: d.Bounds}
+}
+
+// At is an upper bound, in seconds, of quantile q (0 to 1); 0 if nothing was counted.
+func (d Distribution) At(q float64) float64 {
+	total := uint64(0)
+	for _, n := range d.Counts {
+		total += n
+	}
+	rank, below := uint64(math.Ceil(q*float64(total))), uint64(0)
+	for i, n := range d.Counts {
+		below += n
+		if n == 0 || below < rank {
+			continue
+		}
+		if bound := d.Bounds[i+1]; !math.IsInf(bound, 1) {
+			return bound
+		}
+		return d.Bounds[i]
+	}
+	return 0
+}
+
+// ReadRuntime samples the runtime of this process.
+func ReadRuntime() RuntimeUsage {
+	samples := []metrics.Sample{
+		{Name: "/gc/cycles/total:gc-cycles"},
+		{Name: "/sched/pauses/total/gc:seconds"},
+		{Name: "/sched/latencies:seconds"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/gc/heap/allocs:bytes"},
+		{Name: "/gc/heap/allocs:objects"},
+		{Name: "/sched/goroutines:goroutines"},
+	}
+	metrics.Read(samples)
+	return RuntimeUsage{
+		GCCycles:       number(samples[0].Value),
+		GCPauses:       distribution(samples[1].Value),
+		SchedLatencies: distribution(samples[2].Value),
+		HeapBytes:      number(samples[3].Value),
+		AllocatedBytes: number(samples[4].Value),
+		Allocations:    number(samples[5].Value),
+		Goroutines:     number(samples[6].Value),
+	}
+}
+
+// number and distribution take a metric that the runtime may have dropped for nothing, and not for a panic.
+func number(v metrics.Value) uint64 {
+	if v.Kind() != metrics.KindUint64 {
+		return 0
+	}
+	return v.Uint64()
+}
+
+func distribution(v metrics.Value) Distribution {
+	if v.Kind() != metrics.KindFloat64Histogram {
+		return Distribution{}
+	}
+	h := v.Float64Histogram()
+	return Distribution{Counts: slices.Clone(h.Counts), Bounds: slices.Clone(h.Buckets)}
+}

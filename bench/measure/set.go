@@ -1,0 +1,163 @@
+package measure
+
+import (
+	"time"
+
+	hdr "github.com/HdrHistogram/hdrhistogram-go"
+
+	"mqttbench/bench/client"
+)
+
+// MaxDuration is the longest duration that a histogram tells from longer ones.
+const MaxDuration = time.Hour
+
+// Significant digits. A histogram of three takes 270 KB, one of two 37 KB; the second will do where
+// nothing but the course of a warm-up or a handful of percentiles is drawn.
+const (
+	fine   = 3
+	coarse = 2
+)
+
+func newHistogram(digits int) *hdr.Histogram { return hdr.New(1, int64(MaxDuration), digits) }
+
+// Counters are counts of one interval, or sums of several.
+type Counters struct {
+	Offered     uint64 // Messages that fell due, sent or not. For whoever runs the schedule to count.
+	Sent        uint64 // Messages put on the wire for the first time.
+	SentBytes   uint64 // Of their payloads.
+	Acked       uint64 // Exchanges complete; QoS 0: sent.
+	Refused     uint64 // Exchanges answered with a Reason Code >= 0x80.
+	Blocked     uint64 // Times that a due message found its publisher unable to send.
+	Expected    uint64 // Deliveries that the messages sent ask for.
+	Delivered   uint64 // First deliveries.
+	SeenBytes   uint64 // Of their payloads.
+	Duplicates  uint64 // Deliveries after the first, legal or not.
+	Again       uint64 // QoS 2 resends on the wire that were not delivered.
+	Stray       uint64 // Phantoms, corrupt payloads, messages of another run.
+	Connects    uint64
+	Reconnects  uint64 // Of the connects, those not a client's first.
+	Disconnects uint64
+	Failures    uint64 // Connection attempts that failed or were refused.
+
+	OverRange uint64 // Durations beyond MaxDuration, recorded as MaxDuration.
+	Negative  uint64 // Durations below 0, recorded nowhere: the clocks disagree.
+}
+
+// Add adds the counts of o.
+func (c *Counters) Add(o *Counters) {
+	c.Offered += o.Offered
+	c.Sent += o.Sent
+	c.SentBytes += o.SentBytes
+	c.Acked += o.Acked
+	c.Refused += o.Refused
+	c.Blocked += o.Blocked
+	c.Expected += o.Expected
+	c.Delivered += o.Delivered
+	c.SeenBytes += o.SeenBytes
+	c.Duplicates += o.Duplicates
+	c.Again += o.Again
+	c.Stray += o.Stray
+	c.Connects += o.Connects
+	c.Reconnects += o.Reconnects
+	c.Disconnects += o.Disconnects
+	c.Failures += o.Failures
+	c.OverRange += o.OverRange
+	c.Negative += o.Negative
+}
+
+// record puts a duration into a histogram. A value that does not fit is counted, never lost in silence.
+func (c *Counters) record(h *hdr.Histogram, ns int64) {
+	switch {
+	case ns < 0:
+		c.Negative++
+		return
+	case ns > int64(MaxDuration):
+		c.OverRange++
+		ns = int64(MaxDuration)
+	}
+	_ = h.RecordValue(ns) // In range by now.
+}
+
+// MeasuredCounts are counts of messages due in the Window, whenever they were sent and seen.
+type MeasuredCounts struct {
+	Sent      uint64
+	Acked     uint64
+	Delivered uint64
+}
+
+// Add adds the counts of o.
+func (c *MeasuredCounts) Add(o *MeasuredCounts) {
+	c.Sent += o.Sent
+	c.Acked += o.Acked
+	c.Delivered += o.Delivered
+}
+
+// A Series is the histograms of the durations of messages, in ns.
+type Series struct {
+	Response *hdr.Histogram // Due to seen.
+	Service  *hdr.Histogram // Sent to seen.
+	Lag      *hdr.Histogram // Due to sent.
+}
+
+func newSeries(digits int) Series {
+	return Series{Response: newHistogram(digits), Service: newHistogram(digits), Lag: newHistogram(digits)}
+}
+
+func (s *Series) merge(o *Series) {
+	merge(s.Response, o.Response)
+	merge(s.Service, o.Service)
+	merge(s.Lag, o.Lag)
+}
+
+func (s *Series) reset() {
+	reset(s.Response)
+	reset(s.Service)
+	reset(s.Lag)
+}
+
+// merge spares the walk over 33,000 empty counts.
+func merge(dst, src *hdr.Histogram) {
+	if src.TotalCount() > 0 {
+		dst.Merge(src)
+	}
+}
+
+func reset(h *hdr.Histogram) {
+	if h.TotalCount() > 0 {
+		h.Reset()
+	}
+}
+
+// A Set is what one group recorded in one interval. Whoever holds it owns it.
+type Set struct {
+	Interval int
+	Counters Counters
+	Measured MeasuredCounts
+
+	home     *Recorder
+	measured Series // Of messages due in the window,
+	rest     Series // and of the others.
+	phases   [client.Phases]*hdr.Histogram
+}
+
+func newSet(home *Recorder) *Set {
+	s := &Set{home: home, measured: newSeries(fine), rest: newSeries(coarse)}
+	for i := range s.phases {
+		s.phases[i] = newHistogram(coarse)
+	}
+	return s
+}
+
+// Group is the number of the group that recorded the set.
+func (s *Set) Group() int { return s.home.group }
+
+// giveBack empties the set and makes it its recorder's spare.
+func (s *Set) giveBack() {
+	s.Counters, s.Measured = Counters{}, MeasuredCounts{}
+	s.measured.reset()
+	s.rest.reset()
+	for _, h := range s.phases {
+		reset(h)
+	}
+	s.home.spare.Store(s)
+}

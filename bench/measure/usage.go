@@ -1,0 +1,27 @@
+package measure
+
+// A Usage is what a process has taken since it began, and what it holds now. A field is -1 where
+// the system does not say.
+type Usage struct {
+	CPU    int64 // ns, user and system; exact where the scheduler says, otherwise User + System.
+	User   int64 // ns. At the granularity of the system's tick, 10 ms on Linux.
+	System int64 // ns. The same.
+
+	RSS   int64 // bytes
+	PSS   int64 // bytes; a shared page counts as its share. Costly for large processes: see Sample.
+	Files int64 // Open descriptors.
+
+	Threads     int64
+	Voluntary   int64 // Context switches of the threads there are now.
+	Involuntary int64 //
+	Reads       int64 // System calls of the read and write families; those of sockets (recv, send) are not among them.
+	Writes      int64 //
+}
+
+// A SystemUsage is what the whole machine says of itself. A field is -1 where it does not.
+type SystemUsage struct {
+	Stalled int64   // ns since boot in which some task waited for a CPU (PSI "some").
+	Busy    int64   // ns of CPU since boot: of all processes and cores, interrupts included. 10 ms ticks.
+	Steal   int64   // ns that a hypervisor gave to others.
+	Load    float64 // Load average over a minute.
+}

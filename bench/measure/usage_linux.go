@@ -1,0 +1,119 @@
+package measure
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/prometheus/procfs"
+)
+
+// A Process samples one process. Not for concurrent use.
+type Process struct {
+	proc procfs.Proc
+	fs   procfs.FS
+
+	// Time on CPU of each thread when last seen, in ns. The sum over the threads there are would go
+	// back when one ends; so the time of those that ended is kept.
+	threads map[int]uint64
+	ended   uint64
+}
+
+// OpenProcess begins to watch a process, which may be this one. errors.ErrUnsupported on systems
+// that do not tell.
+func OpenProcess(pid int) (*Process, error) {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return nil, fmt.Errorf("watching process %d: %w", pid, err)
+	}
+	proc, err := fs.Proc(pid)
+	if err != nil {
+		return nil, fmt.Errorf("watching process %d: %w", pid, err)
+	}
+	return &Process{proc: proc, fs: fs, threads: make(map[int]uint64)}, nil
+}
+
+// tick is USER_HZ, which Linux has fixed at 100 a second for what it tells user space.
+const tick = 1e9 / 100
+
+// Sample reads what the process has used. full includes PSS, for which the kernel walks all pages of the process (milliseconds
+// per gigabyte, with its memory map locked): not once a second in the measured part.
+func (p *Process) Sample(full bool) (Usage, error) {
+	stat, err := p.proc.Stat()
+	if err != nil {
+		return Usage{}, fmt.Errorf("sampling process %d: %w", p.proc.PID, err)
+	}
+	u := Usage{
+		User: int64(stat.UTime) * tick, System: int64(stat.STime) * tick,
+		RSS: int64(stat.RSS) * int64(os.Getpagesize()), PSS: -1,
+		Threads: int64(stat.NumThreads), Files: -1, Reads: -1, Writes: -1,
+	}
+	p.sampleThreads(&u)
+	if files, err := p.proc.FileDescriptorsLen(); err == nil {
+		u.Files = int64(files)
+	}
+	if io, err := p.proc.IO(); err == nil {
+		u.Reads, u.Writes = int64(io.SyscR), int64(io.SyscW)
+	}
+	if full {
+		if maps, err := p.proc.ProcSMapsRollup(); err == nil {
+			u.PSS = int64(maps.Pss)
+		}
+	}
+	return u, nil
+}
+
+// sampleThreads sums what the kernel counts for each thread.
+func (p *Process) sampleThreads(u *Usage) {
+	u.CPU, u.Voluntary, u.Involuntary = u.User+u.System, -1, -1
+	threads, err := p.fs.AllThreads(p.proc.PID)
+	if err != nil {
+		return
+	}
+	sum, seen := uint64(0), make(map[int]uint64, len(threads))
+	u.Voluntary, u.Involuntary = 0, 0
+	for _, t := range threads {
+		// A thread that ends meanwhile is no error: it is found to have ended below.
+		if s, err := t.Schedstat(); err == nil {
+			seen[t.PID] = s.RunningNanoseconds
+			sum += s.RunningNanoseconds
+		}
+		if s, err := t.NewStatus(); err == nil {
+			u.Voluntary += int64(s.VoluntaryCtxtSwitches)
+			u.Involuntary += int64(s.NonVoluntaryCtxtSwitches)
+		}
+	}
+	for tid, ns := range p.threads {
+		if _, alive := seen[tid]; !alive {
+			p.ended += ns
+		}
+	}
+	p.threads = seen
+	if sum > 0 { // A kernel without schedstats says 0.
+		u.CPU = int64(sum + p.ended)
+	}
+}
+
+// SampleSystem reads what the machine says. errors.ErrUnsupported where nothing is known.
+func SampleSystem() (SystemUsage, error) {
+	fs, err := procfs.NewDefaultFS()
+	if err != nil {
+		return SystemUsage{}, fmt.Errorf("sampling the system: %w", err)
+	}
+	stat, err := fs.Stat()
+	if err != nil {
+		return SystemUsage{}, fmt.Errorf("sampling the system: %w", err)
+	}
+	c := stat.CPUTotal // Seconds. Guest time is part of user time.
+	u := SystemUsage{
+		Busy:    int64((c.User + c.Nice + c.System + c.IRQ + c.SoftIRQ) * 1e9),
+		Steal:   int64(c.Steal * 1e9),
+		Stalled: -1, Load: -1,
+	}
+	if psi, err := fs.PSIStatsForResource("cpu"); err == nil && psi.Some != nil {
+		u.Stalled = int64(psi.Some.Total) * 1000
+	}
+	if load, err := fs.LoadAvg(); err == nil {
+		u.Load = load.Load1
+	}
+	return u, nil
+}

@@ -1,0 +1,345 @@
+package measure
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"mqttbench/bench/plan"
+	"mqttbench/bench/result"
+	"mqttbench/broker/packet"
+)
+
+// The fates of a message, from worst to best. A stream is counted under the worst it met.
+var severity = []result.Class{
+	result.Corrupt, result.Phantom, result.Dup, result.Lost, result.DroppedOverload,
+	result.Reorder, result.Stuck, result.LostUnknown, result.DroppedLegal, result.LossQoS0, result.DupLegal,
+}
+
+// An Offence is one message that had another fate than the plain one.
+type Offence struct {
+	Class  result.Class
+	Stream int // -1: not known.
+	Seq    uint32
+	Sub    int       // The subscriber; -1: none in particular.
+	At     int64     // ns, as Reception.Now: when it was seen; 0: it never was.
+	ID     packet.ID // Packet Identifier; 0: none, or never seen.
+	Dup    bool
+	Epoch  uint32
+}
+
+// Circumstances are what the clients could not see.
+type Circumstances struct {
+	// Overload: there is evidence (a log, $SYS counters, QueueLimit) that the broker dropped
+	// messages at a limit. Then acknowledged and undelivered messages are DroppedOverload and not
+	// Lost. It is still a broken promise.
+	Overload bool
+	// Start is when publishing started, on the clock of the result file; for Offender.At.
+	Start time.Duration
+}
+
+// An Audit is the verdict of the ledger.
+type Audit struct {
+	// Contract has the sums over all streams. Its Expected is every message attempted times its
+	// subscriptions, and equals Delivered plus the findings that are not deliveries: LossQoS0,
+	// LostUnknown, DroppedLegal, DroppedOverload and Lost.
+	Contract result.Contract
+	// Streams is how many streams there are whose worst class this is; "" counts those without any.
+	Streams map[result.Class]int
+	// First is the first offence of each class that occurred, worst class first.
+	First []Offence
+
+	Recovered uint64 // Deliveries of messages whose acknowledgement was never seen. Legal.
+	Overtaken uint64 // First deliveries out of order that are legal, because the publisher sent twice.
+	Again     uint64 // QoS 2 resends on the wire that were not delivered.
+	Retained  uint64 // Messages sent because of a subscription.
+	WrongQoS  uint64 // Deliveries at another QoS than min(published, granted).
+}
+
+// Verify judges. All groups must be quiet, and clients still be as the drain left them: a publisher
+// with open exchanges is stuck if it is connected, and was merely cut off if it is not. Verify changes
+// nothing and may be called again.
+func (l *Ledger) Verify(c Circumstances) *Audit {
+	v := &verifier{ledger: l, circumstances: c, counts: make(map[result.Class]uint64), worst: make([]int, len(l.publishers))}
+	v.audit.Contract.QoS = int(l.plan.PubQoS)
+	for i := range v.worst {
+		v.worst[i] = len(severity)
+	}
+	for i := range l.publishers {
+		v.publisher(i)
+	}
+	for _, s := range l.subscribers {
+		if s != nil {
+			v.subscriber(s)
+		}
+	}
+	if l.shared != nil {
+		for i := range l.publishers {
+			v.shared(i)
+		}
+	}
+	return v.finish()
+}
+
+// A verifier is one Verify under way.
+type verifier struct {
+	ledger        *Ledger
+	circumstances Circumstances
+	audit         Audit
+
+	counts map[result.Class]uint64
+	first  [][]Offence // By place in severity: the first few.
+	worst  []int       // By stream: the place in severity of the worst class.
+}
+
+// note counts n messages of a class, of which o is the first.
+func (v *verifier) note(class result.Class, n uint64, o Offence) {
+	if n == 0 {
+		return
+	}
+	at := slices.Index(severity, class)
+	if v.first == nil {
+		v.first = make([][]Offence, len(severity))
+	}
+	o.Class = class
+	v.counts[class] += n
+	v.first[at] = append(v.first[at], o)
+	slices.SortFunc(v.first[at], earlier)
+	v.first[at] = v.first[at][:min(len(v.first[at]), maxOffenders)]
+	if o.Stream >= 0 && o.Stream < len(v.worst) {
+		v.worst[o.Stream] = min(v.worst[o.Stream], at)
+	}
+}
+
+// maxOffenders is how many of a class are named in the result.
+const maxOffenders = 5
+
+// earlier orders offences by the time they were seen, then by message.
+func earlier(a, b Offence) int {
+	switch {
+	case a.At != b.At:
+		return int(min(max(a.At-b.At, -1), 1))
+	case a.Seq != b.Seq:
+		return int(min(max(int64(a.Seq)-int64(b.Seq), -1), 1))
+	default:
+		return a.Stream - b.Stream
+	}
+}
+
+func (v *verifier) noteSpans(class result.Class, spans []span, o Offence) {
+	if len(spans) > 0 {
+		o.Seq = spans[0].from
+		v.note(class, sum(spans), o)
+	}
+}
+
+// publisher judges the sending side of a stream.
+func (v *verifier) publisher(stream int) {
+	p, c := &v.ledger.publishers[stream], &v.audit.Contract
+	attempted := uint64(p.attempted.Load())
+	open, refused := p.open(), sum(p.refused)
+	c.Attempted += int64(attempted)
+	c.Expected += int64(attempted) * p.copies
+	c.Refused += int64(refused)
+	if p.qos == 0 {
+		return
+	}
+	c.Acked += int64(attempted - sum(open) - refused)
+	if p.connected {
+		v.noteSpans(result.Stuck, open, Offence{Stream: stream, Sub: -1})
+		return
+	}
+	c.Unknown += int64(sum(open))
+}
+
+// subscriber judges what a subscriber received.
+func (v *verifier) subscriber(s *Subscriber) {
+	v.audit.Again += s.again
+	v.audit.Retained += s.retained
+	v.audit.WrongQoS += s.wrongQoS
+	v.strays(s)
+	for i := range s.pairs {
+		v.pair(s, s.first+i*s.step, &s.pairs[i])
+	}
+}
+
+// strays are counted exactly; only the first few have a name.
+func (v *verifier) strays(s *Subscriber) {
+	for i, class := range []result.Class{result.Phantom, result.Corrupt} {
+		rest := s.strays[i]
+		for _, o := range s.offences {
+			if o.Class == class {
+				v.note(class, 1, o)
+				rest--
+			}
+		}
+		v.counts[class] += rest
+	}
+}
+
+// pair judges what a subscriber received of a stream.
+func (v *verifier) pair(s *Subscriber, stream int, p *pair) {
+	pub := &v.ledger.publishers[stream]
+	attempted := pub.attempted.Load()
+	who := Offence{Stream: stream, Sub: s.index}
+	delivered := p.got.below(attempted)
+	v.audit.Contract.Delivered += int64(delivered)
+	if p.got.next > attempted {
+		who.Seq = attempted
+		v.note(result.Phantom, p.got.below(p.got.next)-delivered, who)
+	}
+	missing := p.got.missing(nil, attempted)
+	var excused []span
+	if p.rare != nil {
+		excused = slices.Clone(p.rare.excused)
+		v.repeats(pub, p.rare, who)
+	}
+	if s.away || !s.connected {
+		// Whoever is away at the end has not been promised anything by now: a clean session nothing at all, a persistent
+		// one no more than that it will get it when it comes.
+		excused = join(excused, span{p.got.next, max(attempted, p.got.next)})
+	}
+	v.missing(pub, s.effective, missing, excused, who)
+	if pub.qos > 0 {
+		_, recovered := split(pub.open(), missing)
+		v.audit.Recovered += sum(recovered)
+	}
+}
+
+// missing gives each delivery that was not made its class. It is not owed if the session was away or
+// the server had refused the message, and not promised at QoS 0, or before the acknowledgement.
+func (v *verifier) missing(pub *Publisher, effective packet.QoS, missing, excused []span, who Offence) {
+	if len(missing) == 0 {
+		return
+	}
+	gone, missing := split(missing, excused)
+	v.noteSpans(result.DroppedLegal, gone, who)
+	gone, missing = split(missing, pub.refused)
+	v.noteSpans(result.DroppedLegal, gone, who)
+	if effective == 0 {
+		v.noteSpans(result.LossQoS0, missing, who)
+		return
+	}
+	gone, missing = split(missing, pub.open())
+	v.noteSpans(result.LostUnknown, gone, who)
+	class := result.Lost
+	if v.circumstances.Overload {
+		class = result.DroppedOverload
+	}
+	v.noteSpans(class, missing, who)
+}
+
+// repeats judges what came again or out of order. Both are legal for messages that the publisher has sent twice.
+func (v *verifier) repeats(pub *Publisher, x *rare, who Offence) {
+	sample := x.sample
+	sample.Stream, sample.Sub = who.Stream, who.Sub
+	v.note(result.DupLegal, x.legal, sample)
+	twice := pub.sentTwice()
+	for _, e := range x.repeated {
+		v.event(e, twice, result.DupLegal, result.Dup, who)
+	}
+	for _, e := range x.filled {
+		legal, illegal := split([]span{e.span}, twice)
+		v.audit.Overtaken += sum(legal)
+		v.noteSpans(result.Reorder, illegal, e.offence(who))
+	}
+}
+
+// event judges a run of repeated messages by whether the publisher sent them twice.
+func (v *verifier) event(e event, twice []span, legal, illegal result.Class, who Offence) {
+	in, out := split([]span{e.span}, twice)
+	v.noteSpans(legal, in, e.offence(who))
+	v.noteSpans(illegal, out, e.offence(who))
+}
+
+func (e *event) offence(who Offence) Offence {
+	who.At, who.ID, who.Dup, who.Epoch = e.at, e.id, e.dup, e.epoch
+	return who
+}
+
+// shared judges what the members of a shared subscription received of a stream together. If a member has left, a
+// message may have gone down with it, or been given to another as well.
+func (v *verifier) shared(stream int) {
+	l := v.ledger
+	pub := &l.publishers[stream]
+	who := Offence{Stream: stream, Sub: -1}
+	all, twice := l.union(stream)
+	missing, beyond := all.split(pub.attempted.Load())
+	delivered := uint64(pub.attempted.Load()) - sum(missing)
+	v.audit.Contract.Delivered += int64(delivered)
+	v.note(result.Phantom, beyond, who)
+
+	left, effective := l.members()
+	class := result.Dup
+	if left && effective == 1 {
+		class = result.DupLegal
+	}
+	v.note(class, twice, who) // Which messages they are is not worth a pass over the bits.
+	for _, group := range l.shared {
+		for _, e := range group[stream].repeated {
+			v.event(e, pub.sentTwice(), result.DupLegal, class, who)
+		}
+	}
+	var excused []span
+	if left && l.plan.SubscriberSession != plan.Persistent {
+		excused = missing
+	}
+	v.missing(pub, effective, missing, excused, who)
+	_, recovered := split(pub.open(), missing)
+	v.audit.Recovered += sum(recovered)
+}
+
+// members tells whether a member of the shared subscription has left, and its QoS.
+func (l *Ledger) members() (left bool, effective packet.QoS) {
+	for _, s := range l.subscribers {
+		if s != nil {
+			left = left || s.left > 0
+			effective = max(effective, s.effective)
+		}
+	}
+	return left, effective
+}
+
+// finish puts the findings in order.
+func (v *verifier) finish() *Audit {
+	a := &v.audit
+	for i, class := range severity {
+		if v.counts[class] == 0 {
+			continue
+		}
+		f := result.Finding{Class: class, Count: int64(v.counts[class])}
+		if v.first != nil && len(v.first[i]) > 0 {
+			a.First = append(a.First, v.first[i][0])
+			for _, o := range v.first[i] {
+				f.First = append(f.First, v.offender(o))
+			}
+		}
+		a.Contract.Findings = append(a.Contract.Findings, f)
+	}
+	a.Streams = make(map[result.Class]int)
+	for _, worst := range v.worst {
+		class := result.Class("")
+		if worst < len(severity) {
+			class = severity[worst]
+		}
+		a.Streams[class]++
+	}
+	return a
+}
+
+// offender is an offence in the words of the result file.
+func (v *verifier) offender(o Offence) result.Offender {
+	p := v.ledger.plan
+	out := result.Offender{Sequence: uint64(o.Seq)}
+	if o.Stream >= 0 && o.Stream < p.Publishers {
+		out.Publisher, out.Topic = p.PublisherID(o.Stream), p.TopicName(o.Stream)
+		out.At = v.circumstances.Start.Seconds() + float64(p.Due(o.Stream, o.Seq))/1e9
+	}
+	if o.Sub >= 0 {
+		out.Subscriber = p.SubscriberID(o.Sub)
+	}
+	if o.At != 0 {
+		out.Text = fmt.Sprintf("Packet Identifier %d, DUP %t, connection %d", o.ID, o.Dup, o.Epoch)
+	}
+	return out
+}
