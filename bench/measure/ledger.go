@@ -67,7 +67,7 @@ type Tally struct {
 }
 
 // Add adds the sums of another group.
-func (t *Tally) Add(o *Tally) {
+func (t *Tally) Add(o Tally) {
 	t.Attempted += o.Attempted
 	t.Outstanding += o.Outstanding
 	t.Expected += o.Expected

@@ -24,8 +24,8 @@ type Distribution struct {
 	Bounds []float64
 }
 
-// Since is what was added since an earlier sample of the same distribution.
-func (d Distribution) Since(earlier Distribution) Distribution {
+// Sub is what was added since an earlier sample of the same distribution.
+func (d Distribution) Sub(earlier Distribution) Distribution {
 	counts := slices.Clone(d.Counts)
 	if len(earlier.Counts) == len(counts) {
 		for i, n := range earlier.Counts {

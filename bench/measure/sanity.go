@@ -8,47 +8,44 @@ import (
 	"mqttbench/bench/result"
 )
 
-// A QueueLimit is a length at which a broker's queue of one subscriber is full.
-type QueueLimit struct {
-	Name     string
-	Messages int
-}
-
-// knownLimits are defaults of brokers, queue plus window.
-var knownLimits = []QueueLimit{
-	{"mosquitto: max_queued_messages 1000", 1000},
-	{"mosquitto: max_queued_messages 1000 + max_inflight_messages 20", 1020},
-	{"EMQX: max_mqueue_len 1000 + max_inflight 32", 1032},
-	{"HiveMQ: max-queue-size 1000", 1000},
-	{"VerneMQ: max_online_messages 1000", 1000},
-}
-
 // A QueueMatch is a latency that may be nothing but a queue at its limit.
 type QueueMatch struct {
-	InQueue float64    // Messages in the broker for each subscription, by Little's law.
-	Limit   QueueLimit // The limit it is within 5 % of. The zero value: none.
+	InQueue float64 // Messages in the broker for each subscription, by Little's law.
+	Limit   int     // The limit, in messages, that this is near; 0: none.
+	Name    string  // Whose it is.
 }
 
-// AtLimit reports whether a limit was matched: the latency says how long the queue is and not how
-// fast the broker, which is probably dropping.
-func (m QueueMatch) AtLimit() bool { return m.Limit != QueueLimit{} }
+// queueLimits are what brokers let wait for a subscription by default, in messages.
+var queueLimits = []struct {
+	messages int
+	name     string
+}{
+	{1000, "mosquitto's max_queued_messages, EMQX's max_mqueue_len, HiveMQ's max-queue-size, VerneMQ's max_online_messages"},
+	{1020, "mosquitto's max_queued_messages and max_inflight_messages"},
+	{1032, "EMQX's max_mqueue_len and max_inflight"},
+}
 
-// MatchQueue applies Little's law to a subscription: the messages in the system are the time they
-// spend there (median service time, seconds) times the rate at which they leave (deliveries per
-// second to one subscription). It compares with the defaults of known brokers and the limits given, which go first.
-func MatchQueue(serviceP50, deliveredPerSecond float64, limits ...QueueLimit) QueueMatch {
-	const tolerance = 0.05
+// QueueLimit applies Little's law to a subscription: the messages in the system are the time they
+// spend in it (serviceP50, seconds) times the rate at which they leave (deliveries per second to
+// one subscription). If that is within 5 % of a limit that is given, or else of a default of known
+// brokers, the latency says how long the queue is and not how fast the broker, which is probably
+// dropping messages.
+func QueueLimit(serviceP50, deliveredPerSecond float64, limits ...int) QueueMatch {
 	m := QueueMatch{InQueue: serviceP50 * deliveredPerSecond}
-	best := tolerance
-	for _, list := range [][]QueueLimit{limits, knownLimits} {
-		for _, l := range list {
-			if off := math.Abs(m.InQueue/float64(l.Messages) - 1); off < best {
-				best, m.Limit = off, l
-			}
+	best := 0.05
+	near := func(limit int, name string) {
+		if off := math.Abs(m.InQueue/float64(limit) - 1); off < best {
+			best, m.Limit, m.Name = off, limit, name
 		}
-		if m.AtLimit() {
-			break
-		}
+	}
+	for _, limit := range limits {
+		near(limit, "the limit given")
+	}
+	if m.Limit != 0 {
+		return m
+	}
+	for _, l := range queueLimits {
+		near(l.messages, l.name)
 	}
 	return m
 }

@@ -15,7 +15,7 @@ const Unknown = -1
 // Evidence is what the validity of a run is judged by: whether the generator kept its schedule and
 // was not itself the bottleneck, and whether the machine was quiet.
 type Evidence struct {
-	Scheduled   bool          // Messages were published on a schedule. Without, the first five mean nothing.
+	Published   bool          // Messages were published on a schedule. Otherwise there are no gates about it.
 	LagP99      time.Duration // Due to sent, measured part.
 	ResponseP50 time.Duration // 0: nothing was delivered.
 	OfferedRate float64       // Messages per second by the plan, measured part.
@@ -26,7 +26,7 @@ type Evidence struct {
 	GCPauseP99      time.Duration // Of the generator.
 	SchedLatencyP99 time.Duration // Of the generator.
 	Ceiling         float64       // Messages per second that it reaches against a broker that does nothing. 0: not calibrated.
-	Files           int64         // Descriptors it had open at most.
+	GeneratorFiles  int64         // Descriptors it had open at most.
 	FileLimit       int64         // How many it may. 0: not known.
 	ClockAnomalies  int64         // Negative durations.
 	OverRange       int64         // Durations beyond MaxDuration.
@@ -54,7 +54,7 @@ const (
 // Judge applies the gates that the evidence is sufficient for. The validity is that of the worst gate that did not pass.
 func Judge(e Evidence) (result.Validity, []result.Gate) {
 	var j judge
-	if e.Scheduled {
+	if e.Published {
 		j.schedule(e)
 	}
 	j.generator(e)
@@ -126,7 +126,7 @@ func (j *judge) generator(e Evidence) {
 			"the generator's threads waited for a CPU: run fewer loops than CPUs, or pin broker and generator to CPUs of their own")
 	}
 	if e.FileLimit > 0 {
-		j.atMost(result.ValidityInvalid, "open files", float64(e.Files), maxOfFiles*float64(e.FileLimit), "descriptors",
+		j.atMost(result.ValidityInvalid, "open files", float64(e.GeneratorFiles), maxOfFiles*float64(e.FileLimit), "descriptors",
 			"the generator was at its limit of open files: raise it with ulimit -n")
 	}
 	j.atMost(result.ValidityInvalid, "negative durations", float64(e.ClockAnomalies), 0, "1",
