@@ -1,0 +1,123 @@
+package transport
+
+import (
+	"context"
+	"math"
+	"net"
+	"time"
+)
+
+// parker is the driver of loops whose sockets all have goroutines: its runner has only the mail and the timers to
+// wait for.
+type parker struct {
+	wakes chan struct{}
+	timer *time.Timer
+}
+
+func newParker() *parker {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return &parker{wakes: make(chan struct{}, 1), timer: t}
+}
+
+func (p *parker) wait(l *Loop, until int64) {
+	left := int64(0)
+	if until != math.MinInt64 {
+		left = until - Clock()
+	}
+	if left <= 0 {
+		return
+	}
+	l.parked.Store(true)
+	defer l.parked.Store(false)
+	if l.mailed.Load() {
+		return
+	}
+	if until == math.MaxInt64 {
+		<-p.wakes
+		return
+	}
+	p.timer.Reset(time.Duration(left))
+	defer p.timer.Stop()
+	select {
+	case <-p.wakes:
+	case <-p.timer.C:
+	}
+}
+
+func (p *parker) wake() {
+	select {
+	case p.wakes <- struct{}{}:
+	default:
+	}
+}
+
+func (p *parker) dispatch(*Loop) {}
+func (p *parker) end()           { p.timer.Stop() }
+
+// Sockets without a goroutine there are none.
+
+func (p *parker) read(*Conn, []byte) (int, error) {
+	panic("transport: read of a socket without a goroutine")
+}
+func (p *parker) write(*Conn, *batch) (int, error) {
+	panic("transport: write to a socket without a goroutine")
+}
+func (p *parker) hangup(*Conn, bool) {}
+
+func (p *parker) remoteAddr(c *Conn) net.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.net == nil {
+		return nil
+	}
+	return c.net.remoteAddr()
+}
+
+func (p *parker) localAddr(c *Conn) net.Addr {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.net == nil {
+		return nil
+	}
+	return c.net.localAddr()
+}
+
+func (p *parker) listen(l *Loop, network, address string, accept acceptFunc) (net.Listener, error) {
+	ln, err := listenNet(network, address)
+	if err != nil {
+		return nil, err
+	}
+	if err := l.loops.Serve(ln, accept); err != nil {
+		ln.Close()
+		return nil, err
+	}
+	return ln, nil
+}
+
+// dial connects on a goroutine, which then becomes the connection's reader.
+func (p *parker) dial(l *Loop, c *Conn, d dialling) {
+	if !l.loops.begin() {
+		c.failDial(net.ErrClosed)
+		return
+	}
+	l.alarms.add(Clock()+int64(d.timeout), c)
+	ctx, cancel := context.WithCancel(context.Background())
+	c.net = newNetConn(cancel)
+	go func() {
+		defer l.loops.wg.Done()
+		defer cancel()
+		nc, err := (&net.Dialer{LocalAddr: d.local, KeepAlive: -1}).DialContext(ctx, d.network, d.address)
+		l.begin()
+		if err != nil {
+			c.failDial(err)
+			l.leave()
+			return
+		}
+		stands := l.stand(c, nc)
+		l.leave()
+		if stands {
+			c.serve()
+		}
+	}()
+}

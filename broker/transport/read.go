@@ -1,0 +1,119 @@
+package transport
+
+import (
+	"io"
+	"os"
+	"syscall"
+)
+
+// outcome is what a read of a socket has come to.
+type outcome uint8
+
+const (
+	short  outcome = iota // There was less than asked for: more will be announced.
+	more                  // There may be more.
+	empty                 // There was nothing.
+	paused                // Not read, because the outbox is full.
+	gone                  // The connection has ended, or is about to.
+)
+
+// read reads a connection that epoll has announced.
+func (l *Loop) read(c *Conn) {
+	switch l.receive(c, l.drv) {
+	case more:
+		l.readLater(c)
+	case short:
+		// The announcement that the peer has gone is made once: after it, only reading to the end will do.
+		if c.hup {
+			l.readLater(c)
+		}
+	}
+}
+
+type reader interface {
+	read(c *Conn, p []byte) (int, error)
+}
+
+// receive makes one non-blocking read and presents the result.
+func (l *Loop) receive(c *Conn, r reader) outcome {
+	c.mu.Lock()
+	state, full := c.state, c.full
+	c.mu.Unlock()
+	if state != open {
+		return gone
+	}
+	if full && !c.hup {
+		c.stalled = true
+		return paused
+	}
+	space, kept := l.space(c)
+	n, err := r.read(c, space[kept:])
+	l.stats.Reads++
+	switch {
+	case err == syscall.EAGAIN && !c.hup:
+		return empty
+	case err == syscall.EAGAIN: // Writing has failed, but reading finds nothing wrong.
+		c.finish(ending{found: true, now: true})
+		return gone
+	case err == nil && n == 0:
+		c.finish(ending{reason: io.EOF, found: true})
+		return gone
+	case err != nil:
+		c.finish(ending{reason: os.NewSyscallError("read", err), found: true, now: true})
+		return gone
+	}
+	l.stats.BytesIn += uint64(n)
+	l.present(c, space[:kept+n])
+	if kept+n < len(space) {
+		return short
+	}
+	return more
+}
+
+// space is where c's next bytes are to be read to, behind what it had left. That is moved into the loop's buffer if
+// it is small there. A large packet collects in a buffer of its own, which grows with it.
+func (l *Loop) space(c *Conn) (space []byte, kept int) {
+	if c.in == nil {
+		return l.buf, 0
+	}
+	kept = len(c.in.b)
+	if kept <= len(l.buf)/2 {
+		copy(l.buf, c.in.b)
+		return l.buf, kept
+	}
+	if cap(c.in.b)-kept < len(l.buf)/2 {
+		c.in = l.pool.grow(c.in, kept+len(l.buf)/2)
+	}
+	return c.in.b[:cap(c.in.b)], kept
+}
+
+// present lends b to the handler, and keeps what it does not consume.
+func (l *Loop) present(c *Conn, b []byte) {
+	n, err := c.h.Receive(b)
+	if err != nil {
+		l.keep(c, nil)
+		c.finish(ending{reason: err})
+	} else {
+		l.keep(c, b[n:])
+	}
+	scribble(l.buf, len(b))
+}
+
+// keep makes rest what c has left unconsumed. rest may lie in the loop's buffer or in that of c.
+func (l *Loop) keep(c *Conn, rest []byte) {
+	old := c.in
+	switch {
+	case len(rest) == 0:
+		c.in = nil
+	case old != nil && cap(old.b) >= len(rest) && cap(old.b) <= 4*max(len(rest), 1<<minClass):
+		old.b = old.b[:len(rest)]
+		copy(old.b, rest)
+		return
+	default:
+		c.in = l.pool.get(len(rest))
+		c.in.b = append(c.in.b, rest...)
+	}
+	if old != nil {
+		l.pool.put(old)
+	}
+}
