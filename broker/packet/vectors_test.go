@@ -362,6 +362,7 @@ func TestTranslate(t *testing.T) {
 		{"no properties in PUBLISH", V311, `30 03 00 01 'a'`, &Publish{Topic: text("a"), Props: wire(`01 01`)}},
 		{"only QoS in SUBSCRIBE", V311, `82 06 00 01 00 01 'a' 01`, &Subscribe{ID: 1, Props: wire(`0B 01`), Subs: []Subscription{
 			{Filter: text("a"), QoS: 1, NoLocal: true, RetainAsPublished: true, RetainHandling: 2}}}},
+		{"AUTH with a Property Length unless empty", V5, `F0 02 19 00`, &Auth{Reason: ReAuthenticate}},
 		{"will flags without will", V311, `10 0C 00 04 'MQTT' 04 02 00 00 00 00`,
 			&Connect{Version: V311, CleanStart: true, Will: Will{QoS: 2, Retain: true}}},
 	} {
