@@ -1,6 +1,7 @@
 package packet
 
-// Ack is a PUBACK, PUBREC, PUBREL or PUBCOMP, [v5 3.4 to 3.7].
+// Ack is a PUBACK, PUBREC, PUBREL or PUBCOMP, [v5 3.4 to 3.7]. The four differ in
+// nothing but their type, the flags of PUBREL and the Reason Codes they allow.
 type Ack struct {
 	Type   Type
 	ID     ID
@@ -11,7 +12,7 @@ type Ack struct {
 // Decode reads the body of a frame of type t. a.Props lends from body.
 func (a *Ack) Decode(v Version, t Type, flags byte, body []byte) error {
 	a.Type, a.ID, a.Reason, a.Props = t, 0, Success, nil
-	if flags != t.flags() {
+	if flags != t.flags() { // The old versions have more to say, elsewhere.
 		if f := checkFlags(v, t, flags, flagsFault(t)); f != nil {
 			return f.in(v)
 		}
@@ -58,6 +59,7 @@ func (a *Ack) decodeRest(b []byte) *fault {
 	return checkProps(a.Props, a.Type)
 }
 
+// ackReasonFaults is indexed by Type, whose values here are below eight.
 var ackReasonFaults = [8]*fault{
 	PUBACK:  newFault(ProtocolError, "MQTT-3.4.2-1", anyV311, "not a PUBACK Reason Code"),
 	PUBREC:  newFault(ProtocolError, "MQTT-3.5.2-1", anyV311, "not a PUBREC Reason Code"),

@@ -19,6 +19,10 @@ type Connack struct {
 	RetainAvailable    bool // True when absent.
 }
 
+// A 3.x Server has one byte to say why; version 5 has a table. The two
+// translations below agree wherever 3.x has a word, so that a code that came
+// from 3.x goes back as it was.
+
 // returnCodes are the Connect Return Codes of 3.x, by number, [v3.1.1 3.2.2.3].
 var returnCodes = [6]ReasonCode{
 	Success, UnsupportedProtocolVersion, ClientIdentifierNotValid,

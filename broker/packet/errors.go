@@ -92,7 +92,7 @@ var (
 	faultNoMethod  = newFault(ProtocolError, "3.15.2.2.2", anyV311, "AUTH without Authentication Method")
 )
 
-// Faults of single packets.
+// Faults of single packets. (3.1.1 prints its MQTT-3.8.3-4 as MQTT-3-8.3-4.)
 var (
 	faultProtocol     = newFault(UnsupportedProtocolVersion, "MQTT-3.1.2-1", "MQTT-3.1.2-1", "Protocol Name is not known")
 	faultVersion      = newFault(UnsupportedProtocolVersion, "MQTT-3.1.2-2", "MQTT-3.1.2-2", "Protocol Version is not supported")

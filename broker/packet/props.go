@@ -103,8 +103,9 @@ func rule(id PropID) *propRule {
 // All yields the properties in the order they were sent, lent from p.
 func (p Props) All() iter.Seq[Prop] {
 	return func(yield func(Prop) bool) {
+		var prop Prop
 		for rest := p; len(rest) > 0; {
-			prop, n := parseProp(rest)
+			n := prop.read(rest)
 			if n == 0 || !yield(prop) {
 				return
 			}
@@ -115,8 +116,9 @@ func (p Props) All() iter.Seq[Prop] {
 
 // Get finds the first property with the identifier id, lent from p.
 func (p Props) Get(id PropID) (Prop, bool) {
+	var prop Prop
 	for rest := p; len(rest) > 0; {
-		prop, n := parseProp(rest)
+		n := prop.read(rest)
 		if n == 0 {
 			break
 		}
@@ -153,42 +155,55 @@ func appendProps(dst []byte, p Props) []byte {
 	return append(appendVarint(dst, len(p)), p...)
 }
 
-// parseProp reads the first property of b, n bytes. n is 0 when the identifier
-// is unknown or the value is cut off; nothing else is checked.
-func parseProp(b []byte) (p Prop, n int) {
-	p.ID = PropID(b[0])
+// read makes p the first property of b and returns its length; 0 when the
+// identifier is unknown or the value is cut off. Nothing else is checked.
+func (p *Prop) read(b []byte) int {
+	*p = Prop{ID: PropID(b[0])}
 	v := b[1:]
 	switch rule(p.ID).kind {
 	case kindByte:
 		if len(v) >= 1 {
-			p.N, n = uint32(v[0]), 2
+			p.N = uint32(v[0])
+			return 2
 		}
 	case kindTwo:
 		if len(v) >= 2 {
-			p.N, n = uint32(binary.BigEndian.Uint16(v)), 3
+			p.N = uint32(binary.BigEndian.Uint16(v))
+			return 3
 		}
 	case kindFour:
 		if len(v) >= 4 {
-			p.N, n = binary.BigEndian.Uint32(v), 5
+			p.N = binary.BigEndian.Uint32(v)
+			return 5
 		}
 	case kindVarint:
-		if x, w := varint(v); w > 0 {
-			p.N, n = x, 1+w
+		if x, width := varint(v); width > 0 {
+			p.N = x
+			return 1 + width
 		}
 	case kindText, kindBinary:
 		if x, ok := lend(v); ok {
-			p.B, n = x, 3+len(x)
+			p.B = x
+			return 3 + len(x)
 		}
 	case kindPair:
-		key, ok := lend(v)
-		if !ok {
-			break
-		}
-		if x, ok := lend(v[2+len(key):]); ok {
-			p.Key, p.B, n = key, x, 5+len(key)+len(x)
-		}
+		return p.readPair(v)
 	}
-	return p, n
+	return 0
+}
+
+// readPair reads the two strings of a User Property from v.
+func (p *Prop) readPair(v []byte) int {
+	key, ok := lend(v)
+	if !ok {
+		return 0
+	}
+	value, ok := lend(v[2+len(key):])
+	if !ok {
+		return 0
+	}
+	p.Key, p.B = key, value
+	return 5 + len(key) + len(value)
 }
 
 // lend reads the length and the bytes of a string or of binary data.
@@ -203,6 +218,9 @@ func lend(b []byte) (x []byte, ok bool) {
 	return b[2:n:n], true
 }
 
+// Properties are read twice in a packet's life: once with all checks when they
+// arrive, by a propReader, and then as often as anybody likes without, by Props.
+
 // A propReader goes through properties that just arrived and checks each.
 type propReader struct {
 	rest  []byte
@@ -216,8 +234,7 @@ func (r *propReader) next(p *Prop) bool {
 	if len(r.rest) == 0 || r.fault != nil {
 		return false
 	}
-	var n int
-	*p, n = parseProp(r.rest)
+	n := p.read(r.rest)
 	r.fault = r.check(p, n)
 	if r.fault != nil {
 		return false
@@ -240,7 +257,7 @@ func (r *propReader) check(p *Prop, n int) *fault {
 		return faultPropRange
 	case rule.some && p.N == 0:
 		return zeroFault(p.ID)
-	case p.ID == PropResponseTopic:
+	case p.ID == PropResponseTopic: // A Topic Name, not any text.
 		return checkName(p.B, faultResponse)
 	case rule.kind == kindText:
 		return checkText(p.B)

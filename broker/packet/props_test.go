@@ -154,6 +154,15 @@ func TestPropsRead(t *testing.T) {
 	if _, ok := Props(nil).Get(PropTopicAlias); ok {
 		t.Error("Get found a property in none")
 	}
+	broken := Props(wire(`01 01 02 00`)) // Not from a decoder: reading ends early.
+	if _, ok := broken.Get(PropMessageExpiryInterval); ok {
+		t.Error("Get found a property that is cut off")
+	}
+	for p := range broken.All() {
+		if p.ID != PropPayloadFormatIndicator {
+			t.Errorf("All yields %v, which is cut off", p)
+		}
+	}
 }
 
 func TestAppendProp(t *testing.T) {

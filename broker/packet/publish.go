@@ -2,7 +2,16 @@ package packet
 
 import "slices"
 
-// Publish is a PUBLISH, [v5 3.3].
+// Publish is a PUBLISH, [v5 3.3]. On the wire it is
+//
+//	3 DUP QoS RETAIN | Remaining Length
+//	Topic Name                                  2 bytes of length, then text
+//	Packet Identifier                           only with QoS above 0
+//	Property Length | properties                only in version 5
+//	payload                                     what is left
+//
+// A relay keeps Props as it came: forwarding the bytes unread is the fastest way
+// to keep User Properties in their order, [v5 MQTT-3.3.2-18].
 type Publish struct {
 	Dup     bool
 	Retain  bool
@@ -26,6 +35,8 @@ type Publish struct {
 // That a payload marked as UTF-8 is UTF-8 is not checked: [v5 3.3.2.3.2] leaves
 // that to the receiver, and UTF8 tells it.
 func (p *Publish) Decode(v Version, flags byte, body []byte) error {
+	// Field by field, since a literal would be built aside and copied, and this
+	// runs once for every message.
 	p.Dup, p.Retain, p.QoS = flags&8 != 0, flags&1 != 0, QoS(flags>>1&3)
 	p.ID = 0
 	p.Props, p.Alias, p.Expiry = nil, 0, 0
@@ -45,7 +56,7 @@ func (p *Publish) Decode(v Version, flags byte, body []byte) error {
 		return faultShort.in(v)
 	}
 	p.Topic = body[2:n:n]
-	if !plainName(p.Topic) {
+	if !plainName(p.Topic) { // Nearly always plain: the closer look is a call.
 		if f := p.checkTopic(v); f != nil {
 			return f.in(v)
 		}
@@ -98,6 +109,8 @@ func (p *Publish) decodeProps() *fault {
 	return r.fault
 }
 
+// note keeps what a Server or Client has to act upon. Alias and Expiry concern
+// this hop, so that they alone leave nothing to forward.
 func (p *Publish) note(prop *Prop) {
 	switch prop.ID {
 	case PropTopicAlias:

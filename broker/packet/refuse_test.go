@@ -146,6 +146,7 @@ var refusals = []refusal{
 	{"property cut off", V5, `30 07 00 01 'a' 03 02 00 00`, MalformedPacket, "v5 2.2.2.2"},
 	{"string of a property overruns into the payload", V5, `30 0A 00 01 'a' 04 03 00 03 'jso'`, MalformedPacket, "v5 2.2.2.2"},
 	{"pair without value", V5, `30 08 00 01 'a' 04 26 00 01 'k'`, MalformedPacket, "v5 2.2.2.2"},
+	{"pair with half a key", V5, `30 08 00 01 'a' 04 26 00 02 'k'`, MalformedPacket, "v5 2.2.2.2"},
 	{"Payload Format Indicator 2", V5, `30 06 00 01 'a' 02 01 02`, ProtocolError, "v5 2.2.2.2"},
 	{"Payload Format Indicator twice", V5, `30 08 00 01 'a' 04 01 01 01 01`, ProtocolError, "v5 2.2.2.2"},
 	{"Message Expiry Interval twice", V5, `30 0E 00 01 'a' 0A 02 00 00 00 01 02 00 00 00 01`, ProtocolError, "v5 2.2.2.2"},

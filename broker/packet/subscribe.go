@@ -78,7 +78,7 @@ func (s *Subscription) decode(v Version, b byte) *fault {
 		s.RetainHandling = b >> 4 & 3
 	}
 	switch {
-	case b&reserved != 0:
+	case b&reserved != 0: // Before the rest: these bits may mean anything one day.
 		return faultSubOptions
 	case s.QoS == 3:
 		return faultSubQoS
