@@ -145,8 +145,7 @@ func checkFlags(v Version, t Type, flags byte, otherwise *fault) *fault {
 
 // A cursor reads the fields of a body one after the other. After the first
 // fault it yields zero values, so that a decoder need ask only once, at its end.
-// PUBLISH and the acknowledgements do without one: they have so few fields that
-// comparing lengths by hand is half the cost.
+// PUBLISH and the acknowledgements have too few fields to need one.
 //
 // Invariant: with a fault, rest is empty, so that loops over it end.
 type cursor struct {

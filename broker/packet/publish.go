@@ -35,13 +35,7 @@ type Publish struct {
 // That a payload marked as UTF-8 is UTF-8 is not checked: [v5 3.3.2.3.2] leaves
 // that to the receiver, and UTF8 tells it.
 func (p *Publish) Decode(v Version, flags byte, body []byte) error {
-	// Field by field, since a literal would be built aside and copied, and this
-	// runs once for every message.
-	p.Dup, p.Retain, p.QoS = flags&8 != 0, flags&1 != 0, QoS(flags>>1&3)
-	p.ID = 0
-	p.Props, p.Alias, p.Expiry = nil, 0, 0
-	p.HasExpiry, p.HasSubID, p.UTF8, p.HasProps = false, false, false, false
-
+	*p = Publish{Dup: flags&8 != 0, Retain: flags&1 != 0, QoS: QoS(flags >> 1 & 3)}
 	if p.QoS == 3 {
 		return faultQoS.in(v)
 	}
