@@ -69,12 +69,14 @@ func TestEveryHistory(t *testing.T) {
 		{script: []packet.QoS{2, 2}, windows: []int{2}, slow: true},
 		{script: []packet.QoS{2}, windows: []int{2}, slow: true, sloppy: true, keeping: true, cuts: 2},
 		{script: []packet.QoS{1, 1}, windows: []int{2, 1}, slow: true, sloppy: true, keeping: true, cuts: 1},
+		{script: []packet.QoS{2, 1}, windows: []int{2}, late: true, cuts: 1},
+		{script: []packet.QoS{1, 1}, windows: []int{2, 1}, late: true, cuts: 1},
 		{publishes: 1, windows: []int{1}, cuts: 6},
 		{publishes: 2, windows: []int{1}, cuts: 3},
 		{publishes: 3, windows: []int{1}, cuts: 1},
 		{script: []packet.QoS{2}, publishes: 1, windows: []int{1}, cuts: 2},
 	} {
-		t.Run(fmt.Sprintf("%d+%d/windows=%v/cuts=%d/slow=%v", c.script, c.publishes, c.windows, c.cuts, c.slow), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d+%d/windows=%v/cuts=%d/slow=%v/late=%v", c.script, c.publishes, c.windows, c.cuts, c.slow, c.late), func(t *testing.T) {
 			c.firstID = 65535
 			n := 0
 			for p := new(path); ; {
@@ -176,6 +178,10 @@ func randomHistory(t *testing.T, seed, run uint64) {
 		slow:      flip(),
 		sloppy:    flip(),
 		stalling:  flip(),
+		late:      flip(),
+	}
+	if r.IntN(4) == 0 {
+		c.abandon = 1 + r.IntN(200)
 	}
 	if flip() {
 		c.refusing = true

@@ -26,6 +26,7 @@ type world struct {
 	now       int64
 	connected bool
 	stalled   bool // The server's outbox is full.
+	behind    bool // There may be something to send. Only when the server is late.
 	conn      int  // Counts connections.
 	cuts      int
 	down, up  []pkt // In the link, towards the client and towards the server.
@@ -58,6 +59,8 @@ type worldConfig struct {
 	sloppy   bool // in any order,
 	keeping  bool // and sends what it owed on the next connection after a cut.
 	stalling bool // The connection has no room now and then.
+	late     bool // The server sends one packet at a time, and other things happen between two.
+	abandon  int  // The session is cleared after so many events; 0: never.
 }
 
 // pkt is a Control Packet in the link. n is the message's number, in place of its bytes.
@@ -106,6 +109,7 @@ const (
 	evShed    event = "shed"
 	evStall   event = "stall"
 	evRoom    event = "room again"
+	evSend    event = "server may send"
 )
 
 type traced struct {
@@ -148,6 +152,10 @@ func (w *world) run() {
 		if len(events) == 0 {
 			break
 		}
+		if steps == w.cfg.abandon && steps > 0 {
+			w.abandon()
+			return
+		}
 		w.happen(w.pick(w, events))
 		if len(w.promises) <= 10 || steps%50 == 0 {
 			w.inspect()
@@ -171,6 +179,7 @@ func (w *world) events() (es []event) {
 	add(evUp, len(w.up) > 0)
 	add(evAck, w.connected && len(w.client.owed) > 0)
 	add(evRoom, w.connected && w.stalled)
+	add(evSend, w.connected && w.behind && !w.stalled)
 	if len(es) == 0 {
 		return nil
 	}
@@ -217,6 +226,13 @@ func (w *world) happen(e event) {
 	case evRoom:
 		w.stalled = false
 		w.pump()
+	case evSend:
+		if d, ok := w.next(); ok {
+			w.wire(d)
+		} else {
+			w.behind = false
+			w.idle()
+		}
 	}
 }
 
@@ -236,7 +252,7 @@ func (w *world) connect() {
 
 func (w *world) cut() {
 	w.cuts++
-	w.connected = false
+	w.connected, w.behind = false, false
 	w.down, w.up = nil, nil
 	w.s.Offline()
 	if !w.cfg.keeping {
@@ -305,22 +321,37 @@ func (w *world) bytes() (n int) {
 	return n
 }
 
-// pump sends what can be sent, in both of the ways that the documentation allows.
+// pump sends what can be sent.
 func (w *world) pump() {
-	if w.stalled {
+	if w.stalled || w.cfg.late {
+		w.behind = w.cfg.late
 		return
 	}
-	if w.conn%2 == 0 {
-		for d, ok := w.s.Resend(w.now); ok; d, ok = w.s.Resend(w.now) {
-			w.wire(d)
-		}
-	}
-	for d, ok := w.s.Next(w.now); ok; d, ok = w.s.Next(w.now) {
+	for d, ok := w.next(); ok; d, ok = w.next() {
 		w.wire(d)
 	}
+	w.idle()
+}
+
+// next asks the session in one of the two ways that the documentation allows.
+func (w *world) next() (Delivery, bool) {
+	if w.conn%2 == 0 {
+		if d, ok := w.s.Resend(w.now); ok {
+			return d, true
+		}
+	}
+	return w.s.Next(w.now)
+}
+
+// idle checks that the session had a reason when it had nothing more to send.
+func (w *world) idle() {
 	w.expire(w.s.Queued())
-	if w.open() < w.window && (w.resuming() || len(w.queue) > 0) {
+	i := slices.IndexFunc(w.flight, w.unsent)
+	if w.open() < w.window && (i >= 0 || len(w.queue) > 0) {
 		w.fail("nothing is sent though the window is open: %d of %d, %d wait", w.open(), w.window, len(w.queue))
+	}
+	if i >= 0 && w.flight[i].fate == freed {
+		w.fail("PUBREL for message %d waits", w.flight[i].n)
 	}
 }
 
@@ -542,6 +573,17 @@ func (w *world) inspect() {
 			w.fail("message %d has %d references, want %d", p.n, got, want)
 		}
 	}
+}
+
+// abandon is the end of a session that has expired, or was not wanted any more.
+func (w *world) abandon() {
+	w.s.Clear()
+	for _, p := range w.promises {
+		p.fate = dropped
+	}
+	w.queue, w.flight = nil, nil
+	clear(w.received)
+	w.inspect()
 }
 
 // settle is the end: every promise was kept.
