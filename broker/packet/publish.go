@@ -65,7 +65,7 @@ func (p *Publish) Decode(v Version, flags byte, body []byte) error {
 			return faultZeroID.in(v)
 		}
 	}
-	p.Payload = body[n:]
+	p.Payload = body[n:len(body):len(body)]
 	if v == V5 {
 		return p.decodeProps().in(v)
 	}

@@ -277,6 +277,28 @@ func TestVectors(t *testing.T) {
 	}
 }
 
+// TestLent appends to every slice of a PUBLISH whose body lies in the middle of
+// a buffer: nothing around it may change.
+func TestLent(t *testing.T) {
+	for _, x := range []vector{
+		{"", V311, `32 09 00 03 'a/b' 00 01 'hi'`, nil},
+		{"", V5, `32 0C 00 03 'a/b' 00 01 02 01 01 'hi'`, nil},
+	} {
+		buf := append(wire(x.wire), "next"...)
+		before := bytes.Clone(buf)
+		var p Publish
+		if err := p.Decode(x.v, buf[0]&15, buf[2:len(buf)-4]); err != nil {
+			t.Fatal(err)
+		}
+		for _, lent := range [][]byte{p.Topic, p.Props, p.Payload} {
+			_ = append(lent, '!')
+		}
+		if !bytes.Equal(buf, before) {
+			t.Errorf("%v: appending turned % X into % X", x.v, before, buf)
+		}
+	}
+}
+
 // TestLoose holds packets that are right though they could be shorter, or that
 // the old versions let pass.
 func TestLoose(t *testing.T) {
