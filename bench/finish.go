@@ -19,7 +19,6 @@ var ownPID = os.Getpid()
 func (r *run) finish(err error) (*result.Run, error) {
 	r.enter(result.PhaseVerify)
 	r.log.tick.Stop()
-	r.log.interval()
 	unsent := r.freeze()
 	s := r.summary(err, unsent)
 	r.farewell()
@@ -172,13 +171,15 @@ func (r *run) evidence(s *result.Summary, t *measure.Totals, unsent int64) measu
 		LagP99:      duration(s.Lag.P99),
 		ResponseP50: duration(s.Response.P50),
 		OfferedRate: s.Measured.OfferedRate,
-		Missed:      unsent,
 		RaceBuild:   measure.RaceBuild, ClockAnomalies: int64(t.Counters.Negative), OverRange: int64(t.Counters.OverRange),
 		GeneratorFiles: l.files, FileLimit: measure.DescribeMachine().FileLimit,
 		Stalled: -1, Steal: -1, ForeignCPU: -1, GeneratorCPU: -1,
 	}
 	if l.begin.at == 0 || l.end.at == 0 {
 		return e
+	}
+	if !s.Interrupted { // Who is interrupted leaves things undone.
+		e.Missed = unsent
 	}
 	seconds := float64(l.end.at-l.begin.at) / 1e9
 	e.SentRate = float64(t.Measured.Sent) / s.Measured.Seconds

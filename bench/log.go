@@ -106,7 +106,7 @@ func usage(a, b measure.Usage) result.Usage {
 // seconds is an instant as the result file has it.
 func (l *log) seconds(clock int64) float64 { return float64(clock-l.run.origin) / 1e9 }
 
-// phase ends the current interval, so that no interval belongs to two phases, and writes the event.
+// phase writes that a phase begins.
 func (l *log) phase(p result.Phase, now int64) {
 	if p == result.PhaseProbe {
 		l.broker.sample()

@@ -198,7 +198,11 @@ func (r *run) phases(ctx context.Context) error {
 	return nil
 }
 
+// enter begins a phase, and ends the interval of the one before: no interval belongs to two.
 func (r *run) enter(p result.Phase) {
+	if r.phase != "" {
+		r.log.interval()
+	}
 	r.phase = p
 	now := transport.Clock()
 	r.began[p] = now

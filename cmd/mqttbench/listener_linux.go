@@ -67,3 +67,12 @@ func holderOf(link string) int {
 	}
 	return 0
 }
+
+// processName is what a process on this machine is called; "" if it is not known.
+func processName(pid int) string {
+	if pid == 0 {
+		return ""
+	}
+	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return strings.TrimSpace(string(name))
+}

@@ -3,3 +3,5 @@
 package main
 
 func listenerPID(string) int { return 0 }
+
+func processName(int) string { return "" }

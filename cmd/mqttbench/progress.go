@@ -28,7 +28,7 @@ func newProgress(s *settings, w io.Writer) *progress {
 }
 
 func (p *progress) interval(iv *result.Interval, total float64) {
-	if p.quiet {
+	if p.quiet || iv.Clients == 0 && iv.Connects == 0 && iv.Disconnects == 0 {
 		return
 	}
 	line := report.Progress(iv, total)

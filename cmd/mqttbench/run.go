@@ -40,14 +40,16 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	if err := s.provide(); err != nil {
 		return inputError{err}
 	}
-	res, err := s.run(ctx, f, stdout, stderr)
-	if res != nil {
-		err = errors.Join(err, s.show(res, stdout, stderr))
-	}
+	res, err := s.run(ctx, f, stderr)
 	var setup *bench.SetupError
-	switch {
-	case errors.As(err, &setup):
+	if errors.As(err, &setup) { // Nothing was measured, so there is nothing to keep or to show.
+		s.tidy()
 		return inputError{err}
+	}
+	if res != nil {
+		err = errors.Join(err, s.show(res, stdout))
+	}
+	switch {
 	case err != nil:
 		return err
 	case res.Summary.ExitCode != exitKept:
@@ -74,7 +76,8 @@ func (s *settings) provide() error {
 		return fmt.Errorf("%d clients: %w", s.publishers+s.subscribers, err)
 	}
 	if s.out == "" {
-		s.out = filepath.Join("results", fmt.Sprintf("%s-qos%d-%d", time.Now().UTC().Format("20060102-150405"), s.pubQoS, s.publishers+s.subscribers))
+		s.out = filepath.Join("results", fmt.Sprintf("%s-qos%d-%d-%04x", time.Now().UTC().Format("20060102-150405"),
+			s.pubQoS, s.publishers+s.subscribers, uint16(s.seed)))
 	}
 	for _, dir := range []string{s.out, s.pprof} {
 		if dir == "" {
@@ -87,11 +90,19 @@ func (s *settings) provide() error {
 	return nil
 }
 
+// tidy removes the result of a run that could not begin, and its folder if nothing else is in it.
+func (s *settings) tidy() {
+	for _, name := range []string{result.ResultFile, result.ResponseFile, result.ServiceFile} {
+		os.Remove(filepath.Join(s.out, name))
+	}
+	os.Remove(s.out)
+}
+
 // spareFiles are the descriptors that a process needs besides its connections.
 const spareFiles = 64
 
 // run starts what the run needs, carries it out, and stops it all again.
-func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stdout, stderr io.Writer) (*result.Run, error) {
+func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) (*result.Run, error) {
 	cfg := bench.Config{
 		Plan: s.plan(), Dir: s.out, ConnectLimit: s.connecting, ConnectFor: s.connectFor, DrainFor: s.drain,
 		Manifest: s.manifest(f), BrokerPID: s.brokerPID,
@@ -115,6 +126,9 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stdout, stderr io.
 		cfg.Measuring = s.profiling(nil, stderr)
 	}
 	cfg.Manifest.Broker.CoLocated = cfg.BrokerPID != 0
+	if cfg.Manifest.Broker.Name == "" {
+		cfg.Manifest.Broker.Name = processName(cfg.BrokerPID)
+	}
 	if s.pprofAddr != "" {
 		servePprof(s.pprofAddr, stderr)
 	}
@@ -223,7 +237,7 @@ func (s *settings) profiling(c *child, stderr io.Writer) func(begins bool) {
 }
 
 // show prints the summary and draws the charts.
-func (s *settings) show(r *result.Run, stdout, stderr io.Writer) error {
+func (s *settings) show(r *result.Run, stdout io.Writer) error {
 	var errs []error
 	if s.charts && r.Summary.Measured.Seconds > 0 {
 		_, err := report.Charts(s.out, r)

@@ -58,7 +58,7 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 	for _, url := range s.Addrs() {
 		fmt.Fprintln(stdout, "listening on", url)
 	}
-	if err := broker.ServeUntil(ctx, s); err != nil {
+	if err := s.Run(ctx); err != nil {
 		return complain(stderr, exitWrong, err)
 	}
 	return exitDone
