@@ -105,7 +105,7 @@ func fixedDigits(v float64) string {
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
 	// Rounding first: 9.996 has one digit before the point, and 10.0 has two.
-	exponent := math.Floor(math.Log10(math.Abs(v)) + 5e-4)
+	exponent := math.Floor(math.Log10(math.Abs(v)) + 2.17e-4)
 	return strconv.FormatFloat(v, 'f', min(max(2-int(exponent), 0), 9), 64)
 }
 

@@ -1,0 +1,109 @@
+package report
+
+import (
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"mqttbench/bench/result"
+)
+
+// costFigure is what a run took: CPU per delivered message, and memory.
+func costFigure(r *result.Run) *figure {
+	groups := []struct {
+		label string
+		cost  *result.ProcessCost
+	}{{"broker", r.Summary.Cost.Broker}, {"generator", r.Summary.Cost.Generator}}
+	var cpu, memory []row
+	for _, g := range groups {
+		if g.cost != nil {
+			costs := []*result.ProcessCost{g.cost}
+			cpu, memory = append(cpu, cpuRow(g.label, costs)), append(memory, memoryRow(g.label, costs))
+		}
+	}
+	return costRows("cost", marked("What it cost", &r.Summary), setting(&r.Manifest), cpu, memory,
+		"CPU time of each process over the measured part, divided by deliveries. RSS: its peak.", footer([]*result.Run{r}))
+}
+
+// compareCostFigure sets the costs of brokers beside each other.
+func compareCostFigure(c *result.Comparison) *figure {
+	var cpu, memory []row
+	for _, g := range c.Groups {
+		var costs []*result.ProcessCost
+		for _, r := range g.Runs {
+			if b := r.Summary.Cost.Broker; b != nil && r.Summary.Validity != result.ValidityInvalid {
+				costs = append(costs, b)
+			}
+		}
+		if costs != nil {
+			cpu, memory = append(cpu, cpuRow(g.Label, costs)), append(memory, memoryRow(g.Label, costs))
+		}
+	}
+	return costRows("compare-cost", "Cost of the broker", "", cpu, memory,
+		"CPU time of the broker over the measured part, divided by deliveries. "+spreadOf(c.Groups), compareFooter(c))
+}
+
+// costRows is the figure of both charts; nil if nothing is known.
+func costRows(name, title, subtitle string, cpu, memory []row, caption, foot string) *figure {
+	if cpu == nil {
+		return nil
+	}
+	each := vg.Length(len(cpu)*rowHeight + rowsExtra)
+	return &figure{
+		name: name, title: title, subtitle: subtitle, caption: []string{caption, foot},
+		height: 112 + 2*each,
+		draw: func(c draw.Canvas) {
+			key(c, []lineLabel{{text: "user", color: userColor}, {text: "system", color: systemColor}})
+			c.Max.Y -= 18
+			upper, lower := c, c
+			upper.Min.Y = c.Min.Y + (c.Max.Y-c.Min.Y)/2
+			lower.Max.Y = upper.Min.Y
+			names := rowNameRoom(cpu)
+			texts := max(rowTextRoom(cpu), rowTextRoom(memory))
+			drawRows(upper, "CPU time per delivered message", cpu, names, texts, seconds)
+			drawRows(lower, "memory, peak RSS", memory, names, texts, bytes)
+		},
+	}
+}
+
+func cpuRow(label string, costs []*result.ProcessCost) row {
+	var total, user []float64
+	for _, c := range costs {
+		total = append(total, c.PerDelivered())
+		user = append(user, c.UserPerDelivered)
+	}
+	all, part := result.Median(total), result.Median(user)
+	r := medianRow(label, all, total, seconds)
+	// The split is that of the medians; they need not add up, the whole must.
+	r.bars = []bar{{min(part.Median, all.Median), userColor}, {max(0, all.Median-part.Median), systemColor}}
+	r.text += ", " + percent(result.Median(utilisations(costs)).Median) + " of a core"
+	return r
+}
+
+func utilisations(costs []*result.ProcessCost) (all []float64) {
+	for _, c := range costs {
+		all = append(all, c.Utilisation)
+	}
+	return all
+}
+
+func memoryRow(label string, costs []*result.ProcessCost) row {
+	var rss, each []float64
+	for _, c := range costs {
+		rss = append(rss, float64(c.PeakRSS))
+		each = append(each, c.BytesPerConnection)
+	}
+	r := medianRow(label, result.Median(rss), rss, bytes)
+	if per := result.Median(each).Median; per > 0 {
+		r.text += ", " + bytes(per) + " a connection"
+	}
+	return r
+}
+
+// medianRow is a row of one bar, with the spread of the runs it is the median of.
+func medianRow(label string, e result.Estimate, values []float64, format func(float64) string) row {
+	r := row{label: label, bars: []bar{{e.Median, grey}}, text: format(e.Median)}
+	if e.N > 1 {
+		r.lo, r.hi, r.dots = e.Lo, e.Hi, values
+	}
+	return r
+}

@@ -1,0 +1,94 @@
+package report
+
+import (
+	"image/color"
+	"math"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"mqttbench/bench/result"
+)
+
+// latencyRowsFigure is the latency of groups at one and the same load: every run a dot, the median a
+// bar across, the interval a line. It takes the place of throughputFigure where there is no curve to draw.
+func latencyRowsFigure(c *result.Comparison) *figure {
+	if severalRates(c.Groups) {
+		return nil
+	}
+	low, high := math.Inf(1), 0.0
+	for _, g := range c.Groups {
+		for _, r := range g.Runs {
+			if r.Summary.Response.Count > 0 {
+				low, high = math.Min(low, p50(r)), math.Max(high, p99(r))
+			}
+		}
+	}
+	if high == 0 {
+		return nil
+	}
+	return &figure{
+		name:  "compare-latencies",
+		title: "Latency, median and p99",
+		caption: []string{
+			"Response time, from the instant a message was due. Dots: runs, p50 left and p99 right; upright bars: medians of the runs, with " +
+				intervalKind(c.Groups) + ". Hollow red: promised deliveries are missing, and the latency is that of the survivors.",
+			compareFooter(c),
+		},
+		height: vg.Length(120 + len(c.Groups)*rowHeight + rowsExtra),
+		draw:   func(cv draw.Canvas) { drawLatencyRows(cv, c.Groups, low, high) },
+	}
+}
+
+// intervalKind says what a line around a median is.
+func intervalKind(groups []*result.Group) string {
+	for _, g := range groups {
+		if len(g.Runs) < 6 {
+			return "the range of the runs (no confidence interval)"
+		}
+	}
+	return "their 95 % interval"
+}
+
+func drawLatencyRows(c draw.Canvas, groups []*result.Group, low, high float64) {
+	names := make([]row, len(groups))
+	for i, g := range groups {
+		names[i] = row{label: g.Label}
+	}
+	room := rowNameRoom(names)
+	c.Min.X += room - leftRoom
+	p := newPanel(c, logarithmic(low, high, seconds), linear(0, float64(len(groups)), len(groups), func(float64) string { return "" }), 20)
+	p.y.ticks = nil
+	p.grid()
+	p.axes("response time, logarithmic", "")
+	name := placed(lettering(labelSize, black), draw.XRight, draw.YBottom)
+	for i, g := range groups {
+		y := float64(len(groups)-i) - 0.5
+		p.beside(name, vg.Point{X: p.Min.X - 6, Y: p.py(y)}, shorten(name, g.Label, mostRowName-10))
+		p.latencyDots(g, y, seriesColor(i), p50)
+		p.latencyDots(g, y, seriesColor(i), p99)
+	}
+}
+
+func (p *panel) latencyDots(g *result.Group, y float64, c color.NRGBA, of func(*result.Run) float64) {
+	var values []float64
+	for _, r := range g.Runs {
+		if r.Summary.Response.Count == 0 {
+			continue
+		}
+		values = append(values, of(r))
+		if r.Summary.Lossy() {
+			p.dot(lossColor, of(r), y, 2.4, true)
+		} else {
+			p.dot(fade(c, 0.7), of(r), y, 2.4, r.Summary.Validity == result.ValidityInvalid)
+		}
+	}
+	if len(values) == 0 {
+		return
+	}
+	e := result.Median(values)
+	if e.N > 1 {
+		p.StrokeLine2(stroke(black, 1), p.px(e.Lo), p.py(y), p.px(e.Hi), p.py(y))
+	}
+	p.StrokeLine2(stroke(black, 1.6), p.px(e.Median), p.py(y)-6, p.px(e.Median), p.py(y)+6)
+}

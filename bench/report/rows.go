@@ -1,0 +1,128 @@
+package report
+
+import (
+	"image/color"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// A row is a line of a horizontal bar chart.
+type row struct {
+	label  string
+	bars   []bar     // Laid end to end from zero.
+	lo, hi float64   // The interval of the whole; equal: none is drawn.
+	dots   []float64 // Single runs.
+	text   string    // At the end.
+}
+
+type bar struct {
+	length float64
+	color  color.NRGBA
+}
+
+const (
+	rowHeight   = 24
+	rowsExtra   = bottomRoom + 16 // Of a chart of rows, for its axis and name.
+	mostRowName = 190
+)
+
+// rowNameRoom is the width that the names of rows take, in points.
+func rowNameRoom(rows []row) vg.Length {
+	room := vg.Length(leftRoom)
+	for _, r := range rows {
+		room = max(room, lettering(labelSize, black).Width(r.label)+10)
+	}
+	return min(room, mostRowName)
+}
+
+// rowTextRoom is the width that the texts at their ends take.
+func rowTextRoom(rows []row) vg.Length {
+	room := vg.Length(0)
+	for _, r := range rows {
+		room = max(room, labelRoom(r.text))
+	}
+	return room
+}
+
+// drawRows draws rows of bars over a scale from zero, with room for their names and texts.
+func drawRows(c draw.Canvas, name string, rows []row, names, texts vg.Length, format func(float64) string) {
+	high := 0.0
+	for _, r := range rows {
+		total := 0.0
+		for _, b := range r.bars {
+			total += b.length
+		}
+		high = max(high, total, r.hi)
+		for _, d := range r.dots {
+			high = max(high, d)
+		}
+	}
+	c.Min.X += names - leftRoom
+	c.Max.Y -= 16
+	p := newPanel(c, fromZero(high, format), linear(0, float64(len(rows)), len(rows), func(float64) string { return "" }), texts)
+	p.y.ticks = nil
+	p.grid()
+	for i, r := range rows {
+		p.row(float64(len(rows)-i)-0.5, r)
+	}
+	p.axes("", "")
+	p.FillText(lettering(labelSize, grey), vg.Point{X: p.Min.X - names, Y: p.Max.Y + 6}, name)
+}
+
+// row draws one row around height y.
+func (p *panel) row(y float64, r row) {
+	const half = 0.26
+	from := 0.0
+	for _, b := range r.bars {
+		p.FillPolygon(b.color, []vg.Point{p.at(from, y-half), p.at(from+b.length, y-half), p.at(from+b.length, y+half), p.at(from, y+half)})
+		from += b.length
+	}
+	end := p.px(from)
+	if r.hi > r.lo {
+		line := stroke(black, 1)
+		p.StrokeLine2(line, p.px(r.lo), p.py(y), p.px(r.hi), p.py(y))
+		for _, v := range []float64{r.lo, r.hi} {
+			p.StrokeLine2(line, p.px(v), p.py(y)-3, p.px(v), p.py(y)+3)
+		}
+		end = max(end, p.px(r.hi))
+	}
+	for _, d := range r.dots {
+		p.dot(black, d, y, 1.6, true)
+		end = max(end, p.px(d)+2)
+	}
+	style := lettering(labelSize, black)
+	name := placed(style, draw.XRight, draw.YBottom)
+	p.beside(name, vg.Point{X: p.Min.X - 6, Y: p.py(y)}, shorten(name, r.label, mostRowName-10))
+	p.clear(vg.Point{X: end + 3, Y: p.py(y)}, style.Width(r.text)+3)
+	p.beside(style, vg.Point{X: end + 5, Y: p.py(y)}, r.text)
+}
+
+// clear takes the grid away from behind text that begins at a point.
+func (p *panel) clear(at vg.Point, width vg.Length) {
+	p.FillPolygon(white, corners(vg.Rectangle{Min: vg.Point{X: at.X, Y: at.Y - 5}, Max: vg.Point{X: at.X + width, Y: at.Y + 5}}))
+}
+
+// shorten cuts the end off text that is wider than width.
+func shorten(style draw.TextStyle, text string, width vg.Length) string {
+	if style.Width(text) <= width {
+		return text
+	}
+	runes := []rune(text)
+	for len(runes) > 1 && style.Width(string(runes)+"…") > width {
+		runes = runes[:len(runes)-1]
+	}
+	return string(runes) + "…"
+}
+
+// A key names colours in a row of text; for areas, which have no end to put a label at.
+func key(c draw.Canvas, entries []lineLabel) {
+	style := placed(lettering(labelSize, black), draw.XLeft, draw.YTop)
+	at := vg.Point{X: c.Min.X, Y: c.Max.Y}
+	for _, e := range entries {
+		box := vg.Rectangle{Min: vg.Point{X: at.X, Y: at.Y - 8}, Max: vg.Point{X: at.X + 8, Y: at.Y}}
+		c.FillPolygon(e.color, corners(box))
+		c.FillText(style, vg.Point{X: at.X + 12, Y: at.Y + 1}, e.text)
+		at.X += style.Width(e.text) + 28
+	}
+}

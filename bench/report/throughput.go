@@ -1,0 +1,216 @@
+package report
+
+import (
+	"cmp"
+	"image/color"
+	"math"
+	"slices"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"mqttbench/bench/result"
+)
+
+// A series is the groups of a comparison that differ in the rate only, in its order.
+type series struct {
+	label  string
+	color  color.NRGBA
+	groups []*result.Group
+}
+
+func seriesOf(groups []*result.Group) (all []*series) {
+	byName := map[string]*series{}
+	for _, g := range groups {
+		s := byName[g.Series]
+		if s == nil {
+			s = &series{label: g.Series, color: seriesColor(len(all))}
+			byName[g.Series] = s
+			all = append(all, s)
+		}
+		s.groups = append(s.groups, g)
+	}
+	for _, s := range all {
+		slices.SortStableFunc(s.groups, func(a, b *result.Group) int { return cmp.Compare(a.Rate, b.Rate) })
+	}
+	return all
+}
+
+// middle is the median of a figure over the runs of a group.
+func middle(g *result.Group, of func(*result.Run) float64) float64 {
+	var all []float64
+	for _, r := range g.Runs {
+		all = append(all, of(r))
+	}
+	return result.Median(all).Median
+}
+
+func p50(r *result.Run) float64     { return math.Max(r.Summary.Response.P50, floor) }
+func p99(r *result.Run) float64     { return math.Max(r.Summary.Response.P99, floor) }
+func offered(r *result.Run) float64 { return r.Summary.Measured.OfferedRate }
+
+// throughputFigure is latency against offered load: a curve per series, a dot per run. Where
+// promised deliveries are missing the dot is hollow and red, and stays in the picture: leaving such
+// points out would make the curve end where it looks best.
+func throughputFigure(c *result.Comparison) *figure {
+	if !severalRates(c.Groups) {
+		return nil
+	}
+	all := seriesOf(c.Groups)
+	low, high, most := math.Inf(1), 0.0, 0.0
+	for _, g := range c.Groups {
+		for _, r := range g.Runs {
+			if r.Summary.Response.Count > 0 {
+				low, high, most = math.Min(low, p50(r)), math.Max(high, p99(r)), math.Max(most, offered(r))
+			}
+		}
+	}
+	if high == 0 {
+		return nil
+	}
+	return &figure{
+		name:  "compare-throughput",
+		title: "Latency against offered load",
+		caption: []string{
+			"Response time, from the instant a message was due: p99 solid, p50 dashed; lines through the medians of the runs, dots: single runs. " +
+				"Hollow red: promised deliveries are missing, and the latency is that of the survivors. Hollow: not a valid run.",
+			compareFooter(c),
+		},
+		height: 350,
+		draw: func(cv draw.Canvas) {
+			var names []string
+			for _, s := range all {
+				names = append(names, s.label+" p99")
+			}
+			cv.Max.Y -= 16
+			p := newPanel(cv, fromZero(most, number), logarithmic(low, high, seconds), min(labelRoom(names...), 170))
+			p.grid()
+			p.axes("messages offered per second", "latency, logarithmic")
+			p.throughput(all)
+		},
+	}
+}
+
+// severalRates reports whether there is a load to draw against.
+func severalRates(groups []*result.Group) bool {
+	return slices.ContainsFunc(groups, func(g *result.Group) bool { return g.Rate != groups[0].Rate })
+}
+
+func (p *panel) throughput(all []*series) {
+	var labels []lineLabel
+	for _, s := range all {
+		for _, q := range []struct {
+			name   string
+			of     func(*result.Run) float64
+			dashes []vg.Length
+		}{{"p50", p50, []vg.Length{4, 2.5}}, {"p99", p99, nil}} {
+			points := s.points(q.of)
+			if len(points) == 0 {
+				continue
+			}
+			p.line(stroke(s.color, lineWidth, q.dashes...), points)
+			p.runDots(s, q.of)
+			labels = append(labels, lineLabel{points[len(points)-1].y, shorten(lettering(labelSize, black), s.label, 130) + " " + q.name, s.color})
+		}
+	}
+	p.labels(labels)
+}
+
+// points are the medians of the groups that have the figure.
+func (s *series) points(of func(*result.Run) float64) (all []point) {
+	for _, g := range s.groups {
+		if g.Runs[0].Summary.Response.Count > 0 {
+			all = append(all, point{middle(g, offered), middle(g, of)})
+		}
+	}
+	return all
+}
+
+func (p *panel) runDots(s *series, of func(*result.Run) float64) {
+	for _, g := range s.groups {
+		for _, r := range g.Runs {
+			if r.Summary.Response.Count == 0 {
+				continue
+			}
+			c, invalid := s.color, r.Summary.Validity == result.ValidityInvalid
+			if r.Summary.Lossy() {
+				c = lossColor
+			}
+			p.dot(c, offered(r), of(r), 2.6, invalid || r.Summary.Lossy())
+		}
+	}
+}
+
+// deliveredFigure is what came of what was offered. On the diagonal, all of it. It takes a series
+// with at least two rates.
+func deliveredFigure(c *result.Comparison) *figure {
+	all := seriesOf(c.Groups)
+	if !slices.ContainsFunc(all, func(s *series) bool { return len(s.groups) > 1 }) {
+		return nil
+	}
+	most := 0.0
+	for _, g := range c.Groups {
+		for _, r := range g.Runs {
+			most = math.Max(most, expected(r))
+		}
+	}
+	if most == 0 {
+		return nil
+	}
+	return &figure{
+		name:  "compare-delivered",
+		title: "Delivered against offered",
+		caption: []string{
+			"Medians of the runs. Solid: delivered while measuring; dashed: accepted (acknowledged; QoS 0: written), times the subscriptions that match. " +
+				"Red area: accepted and not delivered in time. Grey diagonal: everything that was offered.",
+			compareFooter(c),
+		},
+		height: 430,
+		draw:   func(cv draw.Canvas) { drawDelivered(cv, all, most) },
+	}
+}
+
+// expected and the other two rates are of deliveries, so that they compare at any fan-out.
+func expected(r *result.Run) float64  { return offered(r) * fanOut(r) }
+func accepted(r *result.Run) float64  { return r.Summary.Measured.AcceptedRate * fanOut(r) }
+func delivered(r *result.Run) float64 { return r.Summary.Measured.DeliveredRate }
+
+func drawDelivered(cv draw.Canvas, all []*series, most float64) {
+	var names []string
+	for _, s := range all {
+		names = append(names, s.label)
+	}
+	cv.Max.Y -= 16
+	room := min(labelRoom(names...), 170)
+	// One unit is as long on both axes, or the diagonal is none.
+	side := min(cv.Max.Y-cv.Min.Y-bottomRoom, cv.Max.X-cv.Min.X-leftRoom-room)
+	cv.Max.X = cv.Min.X + leftRoom + side + room
+	cv.Min.Y = cv.Max.Y - side - bottomRoom
+	p := newPanel(cv, fromZero(most, number), fromZero(most, number), room)
+	p.grid()
+	var labels []lineLabel
+	for _, s := range all {
+		var acc, del []point
+		for _, g := range s.groups {
+			x := middle(g, expected)
+			acc, del = append(acc, point{x, middle(g, accepted)}), append(del, point{x, middle(g, delivered)})
+		}
+		p.between(fade(lossColor, 0.25), del, acc)
+	}
+	p.line(stroke(grey, thinWidth), []point{{0, 0}, {p.x.max, p.x.max}})
+	for _, s := range all {
+		var acc, del []point
+		for _, g := range s.groups {
+			x := middle(g, expected)
+			acc, del = append(acc, point{x, middle(g, accepted)}), append(del, point{x, middle(g, delivered)})
+		}
+		p.line(stroke(s.color, lineWidth*0.7, 3, 2), acc)
+		p.line(stroke(s.color, lineWidth), del)
+		for _, d := range del {
+			p.dot(s.color, d.x, d.y, 2.6, false)
+		}
+		labels = append(labels, lineLabel{del[len(del)-1].y, shorten(lettering(labelSize, black), s.label, 150), s.color})
+	}
+	p.axes("deliveries offered per second", "deliveries per second")
+	p.labels(labels)
+}
