@@ -70,6 +70,8 @@ func (c *client) explain(err error) error {
 		return nil
 	case c.why != nil:
 		return c.why
+	case err == nil:
+		return errors.New("the engine was closed")
 	case c.state == dialling:
 		return fmt.Errorf("connect to %s: %w", c.o.URL, err)
 	case errors.Is(err, io.EOF) && c.state == greeting:
@@ -78,8 +80,6 @@ func (c *client) explain(err error) error {
 		return fmt.Errorf("the server closed the connection in the middle of a packet: %w", err)
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("the server closed the connection: %w", err)
-	case err == nil:
-		return errors.New("the connection was closed")
 	}
 	return fmt.Errorf("connection lost: %w", err)
 }

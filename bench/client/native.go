@@ -119,13 +119,15 @@ type group struct {
 }
 
 func newGroup(l *transport.Loop) *group {
-	return &group{
+	g := &group{
 		loop:    l,
 		pacerAt: math.MaxInt64,
 		armed:   math.MaxInt64,
 		wheel:   wheel{next: math.MaxInt64},
 		scratch: make([]byte, 0, 1024),
 	}
+	l.SetTimer(g.tick)
+	return g
 }
 
 // New implements Group.
@@ -153,7 +155,7 @@ func (g *group) SetTimer(f func(now int64) (next int64)) {
 func (g *group) arm() {
 	if due := min(g.pacerAt, g.wheel.next); due < g.armed && !g.ticking {
 		g.armed = due
-		g.loop.SetTimer(g.tick)
+		g.loop.Wake()
 	}
 }
 

@@ -1,0 +1,339 @@
+package client
+
+import (
+	"errors"
+	"io"
+	"math"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"mqttbench/broker/packet"
+)
+
+// TestEndings is about how a connection may come to nothing, and what is said about it.
+func TestEndings(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		version  packet.Version
+		connack  string // The server's answer; then it closes.
+		then     string // What it sends once the client is connected.
+		farewell string // What the client says last.
+		hear     string
+		is       error
+	}{
+		{name: "not authorized", connack: "20 02 00 05",
+			hear: "connection refused by the server: Not authorized (CONNACK 0x87)"},
+		{name: "bad user name", connack: "20 02 00 04",
+			hear: "connection refused by the server: Bad User Name or Password (CONNACK 0x86)"},
+		{name: "not authorized, 5", version: packet.V5, connack: "20 03 00 87 00",
+			hear: "connection refused by the server: Not authorized (CONNACK 0x87)"},
+		{name: "server busy, 5", version: packet.V5, connack: "20 03 00 89 00",
+			hear: "connection refused by the server: Server busy (CONNACK 0x89)"},
+		{name: "HTTP", connack: "485454502F312E31203430302042616420526571756573740D0A",
+			hear: `the peer is no MQTT server: it answered CONNECT with "HTTP/1.1 400 Bad Request\r\n"`},
+		{name: "one strange byte", connack: "00",
+			hear: `the peer is no MQTT server: it answered CONNECT with "\x00"`},
+		{name: "AUTH, 5", version: packet.V5, connack: "F0 00", is: ErrProtocol},
+		{name: "a CONNACK that is too short", connack: "20 01 00", is: ErrProtocol},
+		{name: "half a CONNACK", connack: "20 02", is: io.EOF,
+			hear: "the server closed the connection without a CONNACK: EOF"},
+		{name: "nothing", connack: "", is: io.EOF,
+			hear: "the server closed the connection without a CONNACK: EOF"},
+		{name: "closes", connack: "20 02 00 00", is: io.EOF,
+			hear: "the server closed the connection: EOF"},
+		{name: "closes in the middle of a packet", connack: "20 02 00 00", then: "30 09 00", is: io.EOF,
+			hear: "the server closed the connection in the middle of a packet: EOF"},
+		{name: "a second CONNACK", connack: "20 02 00 00", then: "20 02 00 00", is: ErrProtocol},
+		{name: "a SUBSCRIBE", connack: "20 02 00 00", then: "82 06 0001 0001 74 00", is: ErrProtocol},
+		{name: "QoS 3", connack: "20 02 00 00", then: "36 06 0001 74 0001 61", is: ErrProtocol},
+		{name: "a length that does not end", connack: "20 02 00 00", then: "30 FF FF FF FF", is: ErrProtocol},
+		{name: "QoS 3, 5", version: packet.V5, connack: "20 03 00 00 00", then: "36 07 0001 74 0001 00 61",
+			farewell: "E0 01 81", is: ErrProtocol},
+		{name: "a Topic Alias, 5", version: packet.V5, connack: "20 03 00 00 00", then: "30 06 0000 03 23 0001",
+			farewell: "E0 01 94", is: ErrProtocol},
+		{name: "DISCONNECT of a 3.1.1 server", connack: "20 02 00 00", then: "E0 00", is: ErrProtocol},
+		{name: "session taken over", version: packet.V5, connack: "20 03 00 00 00", then: "E0 01 8E",
+			hear: "disconnected by the server: Session taken over (DISCONNECT 0x8E)"},
+		{name: "quota, with a Reason String", version: packet.V5, connack: "20 03 00 00 00", then: "E0 07 97 05 1F 0002 6E6F",
+			hear: "disconnected by the server: Quota exceeded (DISCONNECT 0x97): no"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			eachDriver(t, func(t *testing.T, e *Native) {
+				s, r, g := newFake(t), newRecorder(), e.Groups()[0]
+				cl := g.New(Options{URL: s.url(), ClientID: "c", Version: c.version}, r)
+				on(t, g, cl.Connect)
+				s.accept()
+				a := actor{play: play{version: c.version}, id: "c"}
+				s.expect(a.connect())
+				s.send(c.connack + c.then)
+				if c.farewell != "" {
+					s.expect(c.farewell)
+					s.expectEnd()
+				}
+				s.peer.Close()
+				got := strings.TrimPrefix(r.await(t, "disconnected"), "disconnected ")
+				if c.hear != "" && got != c.hear {
+					t.Errorf("disconnected: %s\nwant: %s", got, c.hear)
+				}
+				if c.is != nil && !errors.Is(r.lastErr, c.is) {
+					t.Errorf("%v is no %v", r.lastErr, c.is)
+				}
+				if strings.Contains(got, "connect to") {
+					t.Errorf("%q blames the dialling", got)
+				}
+			})
+		})
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	eachDriver(t, func(t *testing.T, e *Native) {
+		s, r, g := newFake(t), newRecorder(), e.Groups()[0]
+		s.Close()
+		c := g.New(Options{URL: s.url()}, r)
+		on(t, g, c.Connect)
+		if got := r.await(t, "disconnected"); !strings.HasPrefix(got, "disconnected connect to "+s.url()) {
+			t.Error(got)
+		}
+		on(t, g, c.Connect)
+		r.await(t, "disconnected connect to")
+	})
+}
+
+func TestNoConnack(t *testing.T) {
+	eachDriver(t, func(t *testing.T, e *Native) {
+		s, r, g := newFake(t), newRecorder(), e.Groups()[0]
+		c := g.New(Options{URL: s.url(), ConnectTimeout: 100 * time.Millisecond}, r)
+		on(t, g, c.Connect)
+		if got := r.await(t, "disconnected"); got != "disconnected the server is silent: no CONNACK within 100ms" {
+			t.Error(got)
+		}
+	})
+}
+
+// TestKeepAlive: PINGREQ while nothing else is sent, and the end when it has no answer.
+func TestKeepAlive(t *testing.T) {
+	eachDriver(t, func(t *testing.T, e *Native) {
+		t.Parallel()
+		s, r, g := newFake(t), newRecorder(), e.Groups()[0]
+		c := g.New(Options{URL: s.url(), ClientID: "c", KeepAlive: time.Second}, r)
+		on(t, g, c.Connect)
+		s.accept()
+		s.expect("10 0D 0004 4D515454 04 02 0001 0001 63"[:23] + "00 0001 0001 63")
+		s.send("20 02 00 00")
+		s.expect("C0 00")
+		s.send("D0 00")
+		s.expect("C0 00")
+		if got := r.await(t, "disconnected"); got != "disconnected the server is silent: no PINGRESP within 1s" {
+			t.Error(got)
+		}
+	})
+}
+
+// TestServerKeepAlive: the server's word counts, [v5 MQTT-3.2.2-21], zero included.
+func TestServerKeepAlive(t *testing.T) {
+	e := newEngine(t, NativeOptions{})
+	s, r, g := newFake(t), newRecorder(), e.Groups()[0]
+	c := g.New(Options{URL: s.url(), ClientID: "c", Version: packet.V5}, r)
+	on(t, g, c.Connect)
+	s.accept()
+	s.expect(connect5)
+	s.send("20 06 00 00 03 13 0001")
+	s.expect("C0 00")
+	s.drop()
+	r.await(t, "disconnected")
+	on(t, g, c.Connect)
+	s.accept()
+	s.send("20 06 00 00 03 13 0000")
+	r.await(t, "connected")
+	on(t, g, func() {
+		if n := e.groups[0].wheel.n; n != 0 {
+			t.Errorf("%d deadlines, though Keep Alive is off", n)
+		}
+	})
+}
+
+// TestReentrancy calls everything from within everything.
+func TestReentrancy(t *testing.T) {
+	eachDriver(t, func(t *testing.T, e *Native) {
+		s, r, g := newFake(t), newRecorder(), e.Groups()[0]
+		c := g.New(Options{URL: s.url(), ClientID: "c", Window: 1}, r)
+		publish := func(q packet.QoS, x string) bool {
+			return c.Publish(&Message{Topic: "t", Payload: []byte(x), QoS: q, Token: uint64(x[0])})
+		}
+		r.onConnected = func(bool) { publish(1, "a") }
+		r.onAcked = func(tok uint64) {
+			switch tok {
+			case 'a':
+				publish(2, "b")
+			case 'b':
+				for range 40 { // More than there are slots: they move.
+					c.Subscribe([]string{"t"}, 0)
+				}
+				if !publish(1, "c") || publish(1, "d") {
+					t.Error("the window is not 1")
+				}
+			}
+		}
+		r.onWritable = func() { publish(1, "d") }
+		on(t, g, c.Connect)
+		s.accept()
+		s.expect(connect311)
+		s.send("20 02 00 00")
+		s.expect("32 06 0001 74 0001 61")
+		s.send("40 02 0001")
+		s.expect("34 06 0001 74 0002 62")
+		s.send("50 02 0002")
+		s.expect("62 02 0002")
+		s.send("70 02 0002")
+		for i := range byte(40) {
+			s.expect("82 06 00" + string("0123456789ABCDEF"[(i+3)>>4]) + string("0123456789ABCDEF"[(i+3)&15]) + " 0001 74 00")
+		}
+		s.expect("32 06 0001 74 002B 63")
+		s.send("40 02 002B")
+		s.expect("32 06 0001 74 002C 64")
+
+		// Disconnect from Received: what was received before is acknowledged, this message is not, and
+		// what came behind it is not looked at.
+		r.onReceived = func(m *Reception) {
+			if m.ID == 2 {
+				c.Disconnect()
+			}
+		}
+		s.send("32 06 0001 74 0001 61 32 06 0001 74 0002 62 32 06 0001 74 0003 63")
+		s.expect("40 02 0001 E0 00")
+		s.expectEnd()
+		s.peer.Close()
+		if r.await(t, "received t b"); r.await(t, "disconnected") != "disconnected <nil>" {
+			t.Error(r.lastErr)
+		}
+
+		// Connect from Disconnected, Cut from Received.
+		r.onConnected, r.onReceived = nil, func(*Reception) { c.Cut() }
+		r.onDisconnected = func(error) { r.onDisconnected = nil; c.Connect() }
+		on(t, g, c.Connect)
+		s.accept()
+		s.send("20 02 01 00 32 06 0001 74 0002 62")
+		r.await(t, "received")
+		r.await(t, "disconnected <nil>")
+		s.peer.Close()
+		s.accept()
+		s.expect(connect311)
+		s.send("20 02 01 00")
+		s.expect("3A 06 0001 74 002C 64")
+
+		// Connect while closing waits for the end.
+		on(t, g, func() { c.Cut(); c.Connect() })
+		r.await(t, "disconnected <nil>")
+		s.peer.Close()
+		s.accept()
+		s.expect(connect311)
+		s.send("20 02 01 00")
+		r.await(t, "connected true")
+	})
+}
+
+// TestOutboxFull: a server that does not read makes Publish say false, and Writable follows when it reads again.
+func TestOutboxFull(t *testing.T) {
+	for name, q := range map[string]packet.QoS{"QoS 0": 0, "QoS 1": 1} {
+		t.Run(name, func(t *testing.T) {
+			e := newEngine(t, NativeOptions{Outbox: 64 << 10})
+			s, r, g := newFake(t), newRecorder(), e.Groups()[0]
+			c := g.New(Options{URL: s.url(), ClientID: "c", Window: 65535}, r)
+			on(t, g, c.Connect)
+			s.accept()
+			s.send("20 02 00 00")
+			r.await(t, "connected")
+			sent := 0
+			m := Message{Topic: "t", Payload: make([]byte, 16<<10), QoS: q}
+			on(t, g, func() {
+				for c.Publish(&m) {
+					sent++
+				}
+				if c.Pending() < 64<<10 || c.Pending() > 128<<10 {
+					t.Errorf("pending %d", c.Pending())
+				}
+			})
+			go io.Copy(io.Discard, s.peer)
+			r.await(t, "writable")
+			on(t, g, func() {
+				if !c.Publish(&m) {
+					t.Error("Writable was not true")
+				}
+			})
+			if sent < 4 {
+				t.Errorf("%d messages fitted", sent)
+			}
+		})
+	}
+}
+
+// TestPacer: the caller's timer and the engine's own deadlines share the one timer of the loop.
+func TestPacer(t *testing.T) {
+	eachDriver(t, func(t *testing.T, e *Native) {
+		s, r, g := newFake(t), newRecorder(), e.Groups()[0]
+		c := g.New(Options{URL: s.url(), ConnectTimeout: 50 * time.Millisecond}, r)
+		on(t, g, c.Connect)
+		r.await(t, "disconnected the server is silent")
+
+		turns, second := 0, make(chan bool, 1)
+		on(t, g, func() {
+			g.SetTimer(func(now int64) int64 {
+				if turns++; turns < 5 {
+					return now + 1e6
+				}
+				g.SetTimer(func(now int64) int64 { second <- true; return math.MaxInt64 })
+				return now // Of a timer that has been replaced: without effect.
+			})
+		})
+		select {
+		case <-second:
+		case <-time.After(patience):
+			t.Fatal("the second timer was not called")
+		}
+		on(t, g, func() {
+			if turns != 5 {
+				t.Errorf("%d turns", turns)
+			}
+			g.SetTimer(nil)
+		})
+		on(t, g, c.Connect)
+		r.await(t, "disconnected the server is silent")
+	})
+}
+
+func TestCounters(t *testing.T) {
+	e := newEngine(t, NativeOptions{Groups: 2})
+	s, r, g := newFake(t), newRecorder(), e.Groups()[1]
+	c := g.New(Options{URL: s.url(), ClientID: "c"}, r)
+	on(t, g, c.Connect)
+	s.accept()
+	s.send("20 02 00 00 34 06 0001 74 0007 61 3C 06 0001 74 0007 61 40 02 0009")
+	r.await(t, "received t a q2 id7 e0 dup again")
+	want := Counters{Again: 1, Strays: 1, Connects: 1}
+	want.Out[packet.CONNECT] = Traffic{1, 15}
+	want.Out[packet.PUBREC] = Traffic{2, 8}
+	want.In[packet.CONNACK] = Traffic{1, 4}
+	want.In[packet.PUBLISH] = Traffic{2, 16}
+	want.In[packet.PUBACK] = Traffic{1, 4}
+	if got := e.Counters(); got != want {
+		t.Errorf("counters %+v, want %+v", got, want)
+	}
+	e.Close()
+	if got := e.Counters(); got.Connects != 1 {
+		t.Errorf("after Close: %+v", got)
+	}
+	r.await(t, "disconnected")
+}
+
+// TestClientIsSmall: thousands of idle clients are this struct and the transport's.
+func TestClientIsSmall(t *testing.T) {
+	if n := unsafe.Sizeof(client{}); n > 320 {
+		t.Errorf("a client takes %d bytes", n)
+	}
+	if n := unsafe.Sizeof(slot{}); n > 56 {
+		t.Errorf("a slot takes %d bytes", n)
+	}
+}
