@@ -71,6 +71,8 @@ func TestEveryHistory(t *testing.T) {
 		{script: []packet.QoS{1, 1}, windows: []int{2, 1}, slow: true, sloppy: true, keeping: true, cuts: 1},
 		{script: []packet.QoS{2, 1}, windows: []int{2}, late: true, cuts: 1},
 		{script: []packet.QoS{1, 1}, windows: []int{2, 1}, late: true, cuts: 1},
+		{script: []packet.QoS{2, 1}, windows: []int{2, 1}, crashing: true, cuts: 2},
+		{script: []packet.QoS{2}, publishes: 1, windows: []int{1}, crashing: true, cuts: 1},
 		{publishes: 1, windows: []int{1}, cuts: 6},
 		{publishes: 2, windows: []int{1}, cuts: 3},
 		{publishes: 3, windows: []int{1}, cuts: 1},
@@ -83,7 +85,7 @@ func TestEveryHistory(t *testing.T) {
 				w := newWorld(t, c)
 				w.pick, w.choose = p.pick, p.choose
 				w.run()
-				if n++; !p.next() {
+				if n++; !p.next() || testing.Short() && n == 1000 {
 					break
 				}
 			}
@@ -179,6 +181,7 @@ func randomHistory(t *testing.T, seed, run uint64) {
 		sloppy:    flip(),
 		stalling:  flip(),
 		late:      flip(),
+		crashing:  flip(),
 	}
 	if r.IntN(4) == 0 {
 		c.abandon = 1 + r.IntN(200)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"math/bits"
 	"slices"
 	"sync"
 
@@ -93,6 +94,24 @@ func (t *idSet) remove(id packet.ID) bool {
 		t.many = nil
 	}
 	return true
+}
+
+func (t *idSet) all(yield func(packet.ID) bool) {
+	if t.many == nil {
+		for _, id := range t.few[:t.n] {
+			if !yield(id) {
+				return
+			}
+		}
+		return
+	}
+	for i, word := range t.many {
+		for ; word != 0; word &= word - 1 {
+			if !yield(packet.ID(64*i + bits.TrailingZeros64(word))) {
+				return
+			}
+		}
+	}
 }
 
 func (t *idSet) clear() {

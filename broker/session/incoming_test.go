@@ -1,6 +1,8 @@
 package session
 
 import (
+	"maps"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -58,6 +60,9 @@ func TestIncomingAgainstMap(t *testing.T) {
 				clear(model)
 			},
 			"": func(t *rapid.T) {
+				if ids := slices.Collect(s.ReceivedIDs()); !slices.Equal(ids, slices.Sorted(maps.Keys(model))) {
+					t.Fatalf("ReceivedIDs() = %v, want %v", ids, model)
+				}
 				if s.Incoming() != len(model) {
 					t.Fatalf("Incoming() = %d, want %d", s.Incoming(), len(model))
 				}

@@ -245,10 +245,7 @@ func (s *Session) enliven(e *entry) {
 
 // find returns the exchange in flight with an identifier, and its place, or nil.
 func (s *Session) find(id packet.ID) (uint32, *entry) {
-	i := uint32(id) - uint32(s.base)
-	if id < s.base {
-		i += maxSpan // There is no identifier 0: 1 follows 65535.
-	}
+	i := s.place(id)
 	if id == 0 || i >= s.flight.n {
 		return 0, nil
 	}
@@ -257,6 +254,15 @@ func (s *Session) find(id packet.ID) (uint32, *entry) {
 		return 0, nil
 	}
 	return i, e
+}
+
+// place is where in flight identifier id belongs.
+func (s *Session) place(id packet.ID) uint32 {
+	i := uint32(id) - uint32(s.base)
+	if id < s.base {
+		i += maxSpan // There is no identifier 0: 1 follows 65535.
+	}
+	return i
 }
 
 // id is the Packet Identifier of entry i of flight.

@@ -508,6 +508,51 @@ func TestManySubscriptionIdentifierListsAreGivenBack(t *testing.T) {
 	m.Release()
 }
 
+func TestRestore(t *testing.T) {
+	m := NewMessage([]byte("t"), nil, []byte("m"), 2, 0)
+	s := newSession(Limits{MaxQueued: 1}) // What was promised is not refused.
+	for _, c := range []struct {
+		d    Delivery
+		want bool
+	}{
+		{Delivery{ID: 65534, QoS: 1, Msg: m}, true},
+		{Delivery{ID: 65534, QoS: 1, Msg: m}, false},
+		{Delivery{ID: 65533, QoS: 1, Msg: m}, true}, // That is, 65,533 places further on.
+		{Delivery{ID: 65532, QoS: 1, Msg: m}, false},
+		{Delivery{QoS: 1, Msg: m}, true},
+		{Delivery{ID: 65533, QoS: 1, Msg: m}, false}, // After one that waits.
+	} {
+		if got := s.Restore(c.d); got != c.want {
+			t.Errorf("identifier %d: %v, want %v", c.d.ID, got, c.want)
+		}
+	}
+	if s.Inflight() != 2 || s.Queued() != 1 {
+		t.Errorf("%d in flight, %d waiting", s.Inflight(), s.Queued())
+	}
+	s.Online(0)
+	expect(t, all(s.Resend, 0), "65534:DUP(m) 65533:DUP(m)")
+	s.Puback(65534)
+	expect(t, all(s.Next, 0), "65534:PUBLISH(m)")
+
+	s = newSession(Limits{})
+	for _, d := range []Delivery{
+		{ID: 5, QoS: 1, Msg: m, Retain: true, SubIDs: []uint32{1, 2}},
+		{ID: 7, QoS: 2, Release: true}, // 6 was complete.
+		{ID: 9, QoS: 2, Msg: m, SubIDs: []uint32{3}},
+		{QoS: 2, Msg: m},
+	} {
+		s.Restore(d)
+	}
+	got := slices.Collect(s.Promises())
+	expect(t, show(got...), "5:PUBLISH(m) 7:PUBREL 9:PUBLISH(m) 0:PUBLISH(m)")
+	if !got[0].Retain || !slices.Equal(got[0].SubIDs, []uint32{1, 2}) || got[1].Msg != nil || s.Bytes() != 3*2+8 {
+		t.Errorf("got %+v, %d bytes", got, s.Bytes())
+	}
+	for range s.Promises() {
+		break
+	}
+}
+
 func TestClear(t *testing.T) {
 	s := newSession(Limits{MaxQueued: 7, MaxQueuedBytes: 1000, MaxInflight: 3})
 	fresh := *s

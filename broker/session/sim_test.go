@@ -60,6 +60,7 @@ type worldConfig struct {
 	keeping  bool // and sends what it owed on the next connection after a cut.
 	stalling bool // The connection has no room now and then.
 	late     bool // The server sends one packet at a time, and other things happen between two.
+	crashing bool // With a cut the server is lost, and its session restored from the store.
 	abandon  int  // The session is cleared after so many events; 0: never.
 }
 
@@ -258,6 +259,25 @@ func (w *world) cut() {
 	if !w.cfg.keeping {
 		w.client.owed = nil
 	}
+	if w.cfg.crashing {
+		w.crash()
+	}
+}
+
+// crash replaces the session by one that was stored.
+func (w *world) crash() {
+	old := w.s
+	w.s = newSession(w.cfg.limits)
+	for d := range old.Promises() {
+		if !w.s.Restore(d) {
+			w.fail("identifier %d is not restored", d.ID)
+		}
+	}
+	for id := range old.ReceivedIDs() {
+		w.s.Receive(id)
+	}
+	w.s.expired = old.expired
+	old.Clear()
 }
 
 // offer makes the next message of the script. What it carries follows from its number.
