@@ -124,6 +124,7 @@ func TestGroup(t *testing.T) {
 	if g := match(); g.Members[1] != (Subscription{Subscriber: 10, QoS: 2, ID: 9}) || len(g.Members) != 3 {
 		t.Errorf("after replacing: %v", g.Members)
 	}
+	replaced := match()
 	tree.Unsubscribe("$share/g/a/+", 10)
 	two := match()
 	tree.Subscribe("$share/g/a/+", Subscription{Subscriber: 40})
@@ -139,8 +140,15 @@ func TestGroup(t *testing.T) {
 	if got := order(three); !slices.Equal(got, []Subscriber{30, 10, 20}) || three.Members[1].QoS != 1 {
 		t.Errorf("the first snapshot is now %v", three.Members)
 	}
+	if got := order(replaced); !slices.Equal(got, []Subscriber{30, 10, 20}) {
+		t.Errorf("the snapshot from before somebody left is now %v", got)
+	}
 	if got := order(two); !slices.Equal(got, []Subscriber{30, 20}) {
-		t.Errorf("the second snapshot is now %v", got)
+		t.Errorf("the snapshot from after that is now %v", got)
+	}
+	tree.Match(&r, []byte("nobody"))
+	if kept := r.Groups[:cap(r.Groups)]; slices.ContainsFunc(kept, func(g *Group) bool { return g != nil }) {
+		t.Error("a result of nothing keeps a group alive")
 	}
 }
 

@@ -173,15 +173,7 @@ func TestChurnIsBounded(t *testing.T) {
 	const n = 2000
 	w := newWorkload(n)
 	tree, _ := w.fill()
-	words := func() (sum int) {
-		tree.eachShard(func(s *shard) {
-			if tb := s.table.Load(); tb != nil {
-				sum += len(tb.words) + len(tb.slots) + len(*tb.lists.Load())
-			}
-		})
-		return sum
-	}
-	before := words()
+	before := tree.words()
 	for range 40 {
 		for i, f := range w.filters {
 			// A list comes and goes, then the filter itself.
@@ -193,10 +185,84 @@ func TestChurnIsBounded(t *testing.T) {
 			tree.Subscribe(f, Subscription{Subscriber: Subscriber(i + 1)})
 		}
 	}
-	if after := words(); after > 2*before+64*(exactShards+pairShards) {
+	if after := tree.words(); after > 2*before+64*(exactShards+pairShards) {
 		t.Errorf("%d words before, %d after", before, after)
 	}
 	if tree.Len() != n {
 		t.Errorf("Len() = %d, want %d", tree.Len(), n)
+	}
+}
+
+// words is the room that all tables take, in words.
+func (t *Tree) words() (sum int) {
+	t.eachShard(func(s *shard) {
+		if tb := s.table.Load(); tb != nil {
+			sum += len(tb.words) + len(tb.slots) + len(*tb.lists.Load())
+		}
+	})
+	return sum
+}
+
+// TestShrinks: where few are left, little room is taken, without anybody subscribing anew.
+func TestShrinks(t *testing.T) {
+	w := newWorkload(50_000)
+	tree, _ := w.fill()
+	full := tree.words()
+	for i, f := range w.filters {
+		if i%20 != 0 {
+			tree.Unsubscribe(f, Subscriber(i+1))
+		}
+	}
+	if left := tree.words(); left > full/4 {
+		t.Errorf("a twentieth of the subscriptions takes %d words of %d", left, full)
+	}
+}
+
+// TestListNumbersComeBack: a node that lives on for its children may have a list come and
+// go at its own value any number of times.
+func TestListNumbersComeBack(t *testing.T) {
+	tree := NewTree()
+	tree.Subscribe("a/+/b", Subscription{Subscriber: 1})
+	for range 10_000 {
+		tree.Subscribe("$share/g/a/+", Subscription{Subscriber: 1})
+		tree.Unsubscribe("$share/g/a/+", 1)
+	}
+	if n := tree.words(); n > 1000 {
+		t.Errorf("%d words for one subscription", n)
+	}
+}
+
+// TestHashesMayCollide leads one hash to different names, to different levels and to
+// equal levels below different parents: each is found for what it is.
+func TestHashesMayCollide(t *testing.T) {
+	const hash = 0x123456789abcdef0
+	tree := NewTree()
+	s := &tree.exact[0]
+	s.reserveLocked(2, 20)
+	tb := s.table.Load()
+	for _, name := range []string{"one", "another, longer"} {
+		at := s.newRecordLocked(tb, []byte(name))
+		s.linkLocked(tb, hash, at)
+		if got := tb.find(hash, []byte(name)); got != at {
+			t.Errorf("%q found at %d, not %d", name, got, at)
+		}
+	}
+	if at := tb.find(hash, []byte("two")); at != 0 {
+		t.Errorf("found what is not there at %d", at)
+	}
+
+	s = &tree.head
+	s.reserveLocked(4, 40)
+	tb = s.table.Load()
+	for _, up := range []uint32{nodeRoot, 77} {
+		for _, name := range []string{"one", "another, longer"} {
+			at := s.newRecordLocked(tb, []byte(name))
+			tb.words[at+nodeUp] = uint64(up)
+			s.linkLocked(tb, hash, at)
+			level := tree.part([]byte(name))
+			if got := tb.child(hash, up, &level); got != at {
+				t.Errorf("%q below %d found at %d, not %d", name, up, got, at)
+			}
+		}
 	}
 }
