@@ -121,8 +121,7 @@ func (c *conn) handle(f packet.Frame) error {
 	case packet.UNSUBSCRIBE:
 		return c.unsubscribe(f)
 	case packet.PINGREQ:
-		c.loop.acks = packet.AppendPing(c.loop.acks, packet.PINGRESP)
-		return packet.CheckEmpty(f.Flags, f.Body)
+		return c.ping(f)
 	case packet.DISCONNECT:
 		return c.disconnect(f)
 	case packet.CONNECT:
@@ -132,6 +131,14 @@ func (c *conn) handle(f packet.Frame) error {
 		return protocolError("v5 MQTT-4.12.0-6", "AUTH without an Authentication Method")
 	}
 	return protocolError("v5 2.1.2", "a packet that only servers send")
+}
+
+func (c *conn) ping(f packet.Frame) error {
+	if err := packet.CheckEmpty(f.Flags, f.Body); err != nil {
+		return err
+	}
+	c.loop.acks = packet.AppendPing(c.loop.acks, packet.PINGRESP)
+	return nil
 }
 
 // Drained sends what waited for room in the outbox.

@@ -1,0 +1,21 @@
+package broker
+
+import (
+	"context"
+	"time"
+)
+
+// shutdownGrace is how long Run waits for clients to take their last bytes.
+const shutdownGrace = 3 * time.Second
+
+// Run lets a started Server serve until ctx is done, and shuts it down. Clients
+// that do not take their last bytes in time are no error.
+func (s *Server) Run(ctx context.Context) error {
+	<-ctx.Done()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
+	defer cancel()
+	if err := s.Shutdown(grace); grace.Err() == nil {
+		return err
+	}
+	return nil
+}
