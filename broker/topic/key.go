@@ -105,6 +105,25 @@ func (h *hasher) part(level []byte) part {
 	return part{first, rest, h.whole(level)}
 }
 
+// next splits the first level off name into p. A level of up to six bytes with another
+// behind it, the usual case, is found and prepared within one word.
+func (h *hasher) next(p *part, name []byte) (rest []byte, more bool) {
+	const ones, highs, slashes = 0x0101010101010101, 0x8080808080808080, '/' * 0x0101010101010101
+	if len(name) >= 8 {
+		w := binary.LittleEndian.Uint64(name)
+		x := w ^ slashes
+		// The lowest bit set is that of the first byte of x that is zero.
+		if n := bits.TrailingZeros64((x-ones)&^x&highs) / 8; n <= 6 {
+			first := uint64(n) | w&(1<<(8*n)-1)<<16
+			p.first, p.rest, p.hash = first, nil, first
+			return name[n+1:], true
+		}
+	}
+	level, rest, more := cut(name)
+	*p = h.part(level)
+	return rest, more
+}
+
 // edge is the hash by which the node of p is found below parent.
 func (h *hasher) edge(p *part, parent uint32) uint64 {
 	hi, lo := bits.Mul64(p.hash^h.a, uint64(parent)*0x9e3779b97f4a7c15^h.b)

@@ -10,7 +10,9 @@ func (t *Tree) Match(r *Result, name []byte) {
 	r.note(0, genOf(hash))
 	if tb := t.exact[hash%exactShards].table.Load(); tb != nil {
 		if at := tb.find(hash, name); at != 0 {
-			r.take(tb, tb.load(at+exactValue))
+			if w := tb.load(at + exactValue); w != 0 {
+				r.take(tb, w)
+			}
 		}
 	}
 	t.walk(r, name)
@@ -21,51 +23,54 @@ func (t *Tree) Match(r *Result, name []byte) {
 // head shard and, from the third level on, through one pair shard too: a level is hashed
 // once for all nodes reached, and the look-ups of one level do not wait for each other.
 func (t *Tree) walk(r *Result, name []byte) {
-	level, rest, more := cut(name)
-	p := t.part(level)
+	var level part
+	rest, more := t.next(&level, name)
 	r.note(1, generations)
-	r.note(2, genOf(t.edge(&p, 0)))
+	r.note(2, genOf(t.edge(&level, 0)))
 	r.note(3, generations) // Unless there is a second level.
-	head := t.head.table.Load()
-	r.head.start(head)
+	r.head.start(t.head.table.Load())
 	r.pair.start(nil)
-	if head != nil {
+	if r.head.table != nil {
 		r.head.nodes = append(r.head.nodes, nodeRoot)
 		// [v5 MQTT-4.7.2-1]: no wildcard in the place of a level that begins with $.
-		r.head.step(r, &p, len(name) == 0 || name[0] != '$')
+		r.head.step(r, &level, len(name) == 0 || name[0] != '$')
 	}
-	for depth := 2; more; depth++ {
-		level, rest, more = cut(rest)
-		if depth == 2 {
-			two := name[:len(name)-len(rest)]
-			if more {
-				two = two[:len(two)-1]
-			}
-			t.enterPair(r, two)
-		} else if len(r.head.nodes)|len(r.pair.nodes) == 0 {
-			break
-		}
-		p = t.part(level)
-		r.head.step(r, &p, true)
-		if depth > 2 {
-			r.pair.step(r, &p, true)
-		}
+	if more {
+		rest, more = t.next(&level, rest)
+		t.enterPair(r, leading(name, rest, more))
+		r.head.step(r, &level, true)
+	}
+	for more && len(r.head.nodes)|len(r.pair.nodes) != 0 {
+		rest, more = t.next(&level, rest)
+		r.head.step(r, &level, true)
+		r.pair.step(r, &level, true)
+	}
+	if more {
+		return // No filter goes as deep as the name.
 	}
 	r.head.finish(r)
 	r.pair.finish(r)
 }
 
+// leading is name without rest and, if rest follows one, without the slash between them.
+func leading(name, rest []byte, more bool) []byte {
+	if more {
+		return name[:len(name)-len(rest)-1]
+	}
+	return name
+}
+
 // enterPair begins the walk below the first two levels.
 func (t *Tree) enterPair(r *Result, two []byte) {
-	hash := t.whole(two)
+	level := t.part(two)
+	hash := t.edge(&level, nodeRoot)
 	r.note(3, genOf(hash))
 	tb := t.pair[hash%pairShards].table.Load()
 	if tb == nil {
 		return
 	}
 	r.pair.start(tb)
-	p := t.part(two)
-	if at := tb.child(t.edge(&p, nodeRoot), nodeRoot, &p); at != 0 {
+	if at := tb.child(hash, nodeRoot, &level); at != 0 {
 		r.pair.nodes = append(r.pair.nodes, at)
 	}
 }
@@ -88,7 +93,9 @@ func (f *frontier) step(r *Result, level *part, wild bool) {
 	for _, at := range f.nodes {
 		kids := t.load(at + nodeKids)
 		if wild {
-			r.take(t, t.load(at+nodeMany))
+			if w := t.load(at + nodeMany); w != 0 {
+				r.take(t, w)
+			}
 			if plus := uint32(kids); plus != 0 {
 				next = append(next, plus)
 			}
@@ -106,10 +113,12 @@ func (f *frontier) step(r *Result, level *part, wild bool) {
 // level too [v5 4.7.1.2].
 func (f *frontier) finish(r *Result) {
 	for _, at := range f.nodes {
-		r.take(f.table, f.table.load(at+nodeHere))
-		r.take(f.table, f.table.load(at+nodeMany))
+		for i := range uint32(nodeKids) { // Both values.
+			if w := f.table.load(at + i); w != 0 {
+				r.take(f.table, w)
+			}
+		}
 	}
-	f.table = nil
 }
 
 // Current reports whether nothing that r was made from has changed since. It may say no

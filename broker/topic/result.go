@@ -55,14 +55,8 @@ func (r *Result) note(i int, gen uint32) {
 	r.seen[i] = counted{gen, r.tree.gens[gen].Load()}
 }
 
-// take takes what the value w says. Most say nothing, and cost no call.
+// take takes what the value w, not 0, says.
 func (r *Result) take(t *table, w uint64) {
-	if w != 0 {
-		r.takeValue(t, w)
-	}
-}
-
-func (r *Result) takeValue(t *table, w uint64) {
 	if w >= firstInline {
 		r.words = append(r.words, packed(w))
 	} else if l := t.listOf(w); l != nil {
@@ -93,6 +87,7 @@ func (r *Result) settle() {
 	}
 	clear(r.lists)
 	r.lists = r.lists[:0]
+	r.head.table, r.pair.table = nil, nil // A Result at rest keeps no table that was replaced.
 }
 
 // appendList appends the subscribers of l, none of whom is in r yet.
@@ -127,21 +122,24 @@ const few = 32
 // A set of 64 bits says of most subscribers that they are new; the others are looked for.
 func (r *Result) mergeFew() {
 	var met uint64
-	r.Targets = slices.Grow(r.Targets, len(r.words))
+	n := 0
+	targets := slices.Grow(r.Targets, len(r.words))[:len(r.words)]
 next:
 	for _, p := range r.words {
 		bit := uint64(1) << (uint32(p.who()) * 0x9e3779b1 >> 26)
 		if met&bit != 0 {
-			for i := range r.Targets {
-				if r.Targets[i].Subscriber == p.who() {
-					r.join(&r.Targets[i], p)
+			for i := range targets[:n] {
+				if targets[i].Subscriber == p.who() {
+					r.join(&targets[i], p)
 					continue next
 				}
 			}
 		}
 		met |= bit
-		r.append1(p)
+		r.target(&targets[n], p)
+		n++
 	}
+	r.Targets = targets[:n]
 }
 
 // merge makes one target of all subscriptions of a subscriber. The subscribers of the

@@ -90,7 +90,7 @@ func (t *Tree) Unsubscribe(filter string, who Subscriber) (existed bool) {
 type place struct {
 	*shard
 	gen  *atomic.Uint64
-	hash uint64 // Of first.
+	hash uint64 // Of first: what chooses the shard.
 	// What comes first below the root: the whole filter if it is exact, two levels in
 	// a pair shard, nothing in the head shard.
 	first []byte
@@ -114,7 +114,8 @@ func (t *Tree) place(filter []byte) place {
 		return place{&t.head, t.gen(t.edge(&level, 0)), 0, nil, filter}
 	}
 	first := filter[:len(one)+1+len(two)]
-	h := t.whole(first)
+	level := t.part(first)
+	h := t.edge(&level, nodeRoot)
 	return place{&t.pair[h%pairShards], t.gen(h), h, first, rest}
 }
 
