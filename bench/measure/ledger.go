@@ -88,11 +88,12 @@ type Publisher struct {
 	// Atomic: read by receivers of other groups. How many messages have been attempted.
 	attempted atomic.Uint32
 
-	connected bool
-	met       bool // There has been a connection.
-	qos       packet.QoS
-	copies    int64
-	tally     *Tally
+	connected    bool
+	met          bool // There has been a connection.
+	qos          packet.QoS
+	copies       int32
+	sessionsLost uint32
+	tally        *Tally
 
 	resolved seqSet // Exchanges that are over.
 	refused  []span // Those of them that ended with a refusal.
@@ -104,7 +105,7 @@ type Publisher struct {
 // each publisher, before the groups start or on that group.
 func (l *Ledger) Publisher(pub, group int) *Publisher {
 	p := &l.publishers[pub]
-	p.qos, p.tally, p.copies = l.plan.PubQoS, l.tallies[group], int64(l.plan.Copies(pub))
+	p.qos, p.tally, p.copies = l.plan.PubQoS, l.tallies[group], int32(l.plan.Copies(pub))
 	return p
 }
 
@@ -113,7 +114,7 @@ func (l *Ledger) Publisher(pub, group int) *Publisher {
 func (p *Publisher) Attempt(seq uint32) {
 	p.attempted.Store(seq + 1)
 	p.tally.Attempted++
-	p.tally.Expected += p.copies
+	p.tally.Expected += int64(p.copies)
 	if p.qos > 0 {
 		p.tally.Outstanding++
 	}
@@ -123,7 +124,7 @@ func (p *Publisher) Attempt(seq uint32) {
 func (p *Publisher) Retract(seq uint32) {
 	p.attempted.Store(seq)
 	p.tally.Attempted--
-	p.tally.Expected -= p.copies
+	p.tally.Expected -= int64(p.copies)
 	if p.qos > 0 {
 		p.tally.Outstanding--
 	}
@@ -141,7 +142,7 @@ func (p *Publisher) Acked(seq uint32, reason packet.ReasonCode) {
 	p.tally.Outstanding--
 	if reason >= 0x80 {
 		p.refused = join(p.refused, span{seq, seq + 1})
-		p.tally.Expected -= p.copies
+		p.tally.Expected -= int64(p.copies)
 	}
 }
 
@@ -159,6 +160,9 @@ func (p *Publisher) Connected(sessionPresent bool) {
 		} else {
 			p.renewed = join(p.renewed, s)
 		}
+	}
+	if !sessionPresent {
+		p.sessionsLost++
 	}
 }
 

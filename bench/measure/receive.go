@@ -26,6 +26,8 @@ type Subscriber struct {
 	away      bool // Nothing is owed: not subscribed yet, or no longer.
 	left      int  // Connections that ended.
 
+	sessionsLost uint64
+
 	again    uint64
 	retained uint64
 	wrongQoS uint64
@@ -97,13 +99,12 @@ func (l *Ledger) Subscriber(sub, group int) *Subscriber {
 	return s
 }
 
-// Connected says that the subscriber has a connection. If a session was present, its subscriptions
-// are, too; otherwise nothing is owed until Subscribed.
+// Connected says that the subscriber has a connection. A persistent session that is no longer
+// present is the server's doing: what was dropped with it stays owed.
 func (s *Subscriber) Connected(sessionPresent bool) {
 	s.connected = true
-	// A persistent session that has been lost is the server's doing: what it drops stays owed.
-	if sessionPresent && s.left > 0 && !s.clean {
-		s.away = false
+	if s.left > 0 && !s.away && !sessionPresent {
+		s.sessionsLost++
 	}
 }
 

@@ -54,6 +54,9 @@ type Audit struct {
 	Again     uint64 // QoS 2 resends on the wire that were not delivered.
 	Retained  uint64 // Messages sent because of a subscription.
 	WrongQoS  uint64 // Deliveries at another QoS than min(published, granted).
+
+	// SessionsLost is how often a persistent session was not present when its client came back.
+	SessionsLost uint64
 }
 
 // Verify judges. All groups must be quiet, and clients still be as the drain left them: a publisher
@@ -139,8 +142,11 @@ func (v *verifier) publisher(stream int) {
 	attempted := uint64(p.attempted.Load())
 	open, refused := p.open(), sum(p.refused)
 	c.Attempted += int64(attempted)
-	c.Expected += int64(attempted) * p.copies
+	c.Expected += int64(attempted) * int64(p.copies)
 	c.Refused += int64(refused)
+	if v.ledger.plan.PublisherSession == plan.Persistent {
+		v.audit.SessionsLost += uint64(p.sessionsLost)
+	}
 	if p.qos == 0 {
 		return
 	}
@@ -157,6 +163,7 @@ func (v *verifier) subscriber(s *Subscriber) {
 	v.audit.Again += s.again
 	v.audit.Retained += s.retained
 	v.audit.WrongQoS += s.wrongQoS
+	v.audit.SessionsLost += s.sessionsLost
 	v.strays(s)
 	for i := range s.pairs {
 		v.pair(s, s.first+i*s.step, &s.pairs[i])
