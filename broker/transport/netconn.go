@@ -29,7 +29,9 @@ type netConn struct {
 
 	cancel  context.CancelFunc // Ends dialling; nil when accepted.
 	resumed chan struct{}      // Holds one: reading may go on.
-	hung    sync.Once
+	once    sync.Once
+	hung    chan struct{} // Closed by hangup.
+	last    net.Conn      // What to close then; set before.
 
 	// Owned by the flusher.
 	rest    []byte
@@ -41,7 +43,7 @@ type netConn struct {
 }
 
 func newNetConn(cancel context.CancelFunc) *netConn {
-	return &netConn{cancel: cancel, resumed: make(chan struct{}, 1)}
+	return &netConn{cancel: cancel, resumed: make(chan struct{}, 1), hung: make(chan struct{})}
 }
 
 // stand is called on the loop when nc stands; false: too late, c has been closed.
@@ -98,6 +100,8 @@ func (c *Conn) serve() {
 	if err != nil {
 		c.finish(ending{reason: err, found: true, now: true})
 	}
+	<-c.net.hung // Until then there may be something to flush.
+	c.net.last.Close()
 }
 
 // readable reads until there is nothing left; true: the connection is over. It is called by the runtime's poller, and its caller
@@ -230,38 +234,35 @@ func (n *netConn) writeAll(b *batch) (int, error) {
 	return int(m), err
 }
 
-// hangup ends everything that waits. Closing another net.Conn than a plain socket may take its time (a TLS connection says
-// goodbye), so that is not done in the loop's turn.
+// hangup ends everything that waits, and the reader then closes: to close here, in the loop's turn, could wait for the reader,
+// which waits for the turn; and a TLS connection takes its time to say goodbye.
 func (n *netConn) hangup(l *Loop, reset bool) {
-	n.hung.Do(func() {
+	n.once.Do(func() {
 		if n.cancel != nil {
 			n.cancel()
 		}
 		n.proceed()
-		switch {
-		case n.nc == nil:
-		case reset:
-			abort(n.nc)
-		case n.raw != nil:
+		defer close(n.hung)
+		if n.nc == nil {
+			return
+		}
+		n.last = n.nc
+		under := n.nc
+		if w, ok := n.nc.(interface{ NetConn() net.Conn }); ok {
+			under = w.NetConn()
+		}
+		if t, ok := under.(*net.TCPConn); ok && reset {
+			t.SetLinger(0)
+			n.last = t // Without goodbye.
+		}
+		if n.raw != nil && !reset {
 			n.raw.Control(discard)
-			n.nc.Close()
-		default:
-			n.nc.SetDeadline(time.Now().Add(linger))
+		}
+		if under.SetDeadline(time.Unix(1, 0)) != nil {
 			l.loops.wg.Add(1)
-			go func() { defer l.loops.wg.Done(); n.nc.Close() }()
+			go func() { defer l.loops.wg.Done(); under.Close() }()
 		}
 	})
-}
-
-// abort closes with a RST where nc stands on TCP.
-func abort(nc net.Conn) {
-	if w, ok := nc.(interface{ NetConn() net.Conn }); ok {
-		nc = w.NetConn()
-	}
-	if t, ok := nc.(*net.TCPConn); ok {
-		t.SetLinger(0)
-	}
-	nc.Close()
 }
 
 // discard reads what nobody wants any more, because closing would answer it with a RST.

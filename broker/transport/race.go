@@ -8,3 +8,5 @@ func scribble(b []byte, n int) {
 		b[i] = 0xDB
 	}
 }
+
+const raceEnabled = true
