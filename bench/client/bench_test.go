@@ -5,7 +5,9 @@ package client
 import (
 	"fmt"
 	"math"
+	"os"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"testing"
 	"time"
@@ -29,6 +31,7 @@ func benchmarkPublish(b *testing.B, window int, q packet.QoS) {
 	e := newEngine(b, NativeOptions{})
 	g := e.Groups()[0]
 	url := mosquitto(b)
+	idle := memory()
 	left, connected, acked := 0, 0, 0
 	var cs []Client
 	done, ready := make(chan struct{}), make(chan struct{})
@@ -59,9 +62,9 @@ func benchmarkPublish(b *testing.B, window int, q packet.QoS) {
 	<-ready
 	b.ReportAllocs()
 	b.ResetTimer()
-	before, calls := cpu(), 0
+	before := cpu()
 	if q == 0 {
-		benchmarkQoS0(g, cs, b.N, window, &m, done, &calls)
+		benchmarkQoS0(g, cs, b.N, window, &m, done)
 	} else {
 		on(b, g, func() {
 			left = b.N
@@ -78,11 +81,12 @@ func benchmarkPublish(b *testing.B, window int, q packet.QoS) {
 	<-done
 	spent := cpu() - before
 	b.StopTimer()
+	b.ReportMetric((float64(memory())-float64(idle))/clients, "B/active")
 	b.ReportMetric(float64(spent.Nanoseconds())/1e3/float64(b.N), "cpu-µs/publish")
 }
 
 // benchmarkQoS0 publishes burst messages on each client a turn, while the broker keeps up.
-func benchmarkQoS0(g Group, cs []Client, n, burst int, m *Message, done chan struct{}, calls *int) {
+func benchmarkQoS0(g Group, cs []Client, n, burst int, m *Message, done chan struct{}) {
 	at := 0
 	g.Post(func() {
 		g.SetTimer(func(now int64) int64 {
@@ -121,6 +125,8 @@ func BenchmarkIdle(b *testing.B) {
 	const clients = 5000
 	connected, ready := 0, make(chan struct{})
 	before := memory()
+	debug.FreeOSMemory()
+	resting := resident()
 	var cs []Client
 	on(b, g, func() {
 		for i := range clients {
@@ -142,11 +148,21 @@ func BenchmarkIdle(b *testing.B) {
 	})
 	<-ready
 	after := memory()
+	debug.FreeOSMemory()
+	b.ReportMetric(float64(resident()-resting)/clients, "B-RSS/client")
 	b.ReportMetric(float64(mine-before)/clients, "B/offline-client+observer")
 	b.ReportMetric(float64(after-mine)/clients, "B/connection")
 	runtime.KeepAlive(cs)
 	for range b.N {
 	}
+}
+
+// resident is the resident set of the process, bytes; 0 where there is no /proc.
+func resident() int {
+	b, _ := os.ReadFile("/proc/self/statm")
+	var size, pages int
+	fmt.Sscan(string(b), &size, &pages)
+	return pages * os.Getpagesize()
 }
 
 func memory() uint64 {

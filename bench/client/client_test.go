@@ -4,7 +4,10 @@ import (
 	"errors"
 	"io"
 	"math"
+	"net"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 	"unsafe"
@@ -94,11 +97,17 @@ func TestNobodyListens(t *testing.T) {
 		s.Close()
 		c := g.New(Options{URL: s.url()}, r)
 		on(t, g, c.Connect)
-		if got := r.await(t, "disconnected"); !strings.HasPrefix(got, "disconnected connect to "+s.url()) {
+		if got := r.await(t, "disconnected"); !strings.HasPrefix(got, "disconnected connect to "+s.url()+": ") || !errors.Is(r.lastErr, syscall.ECONNREFUSED) {
 			t.Error(got)
 		}
 		on(t, g, c.Connect)
 		r.await(t, "disconnected connect to")
+
+		// Who connects again and again does not keep the engine from closing.
+		r.onDisconnected = func(error) { c.Connect() }
+		on(t, g, c.Connect)
+		r.await(t, "disconnected connect to")
+		e.Close()
 	})
 }
 
@@ -224,14 +233,22 @@ func TestReentrancy(t *testing.T) {
 		s.send("20 02 01 00")
 		s.expect("3A 06 0001 74 002C 64")
 
-		// Connect while closing waits for the end.
+		// Connect while closing waits for the end. What Connected publishes follows the resend.
+		r.onConnected = func(bool) { publish(0, "z") }
 		on(t, g, func() { c.Cut(); c.Connect() })
 		r.await(t, "disconnected <nil>")
 		s.peer.Close()
 		s.accept()
 		s.expect(connect311)
 		s.send("20 02 01 00")
+		s.expect("3A 06 0001 74 002C 64 30 04 0001 74 7A")
 		r.await(t, "connected true")
+		e.Close()
+		r.await(t, "disconnected <nil>")
+		want := [Phases]int{ConnectTCP: 4, ConnectMQTT: 4, PublishAck: 2, PublishRec: 1, ReleaseComp: 1}
+		if r.took != want {
+			t.Errorf("phases %v, want %v", r.took, want)
+		}
 	})
 }
 
@@ -302,6 +319,55 @@ func TestPacer(t *testing.T) {
 		on(t, g, c.Connect)
 		r.await(t, "disconnected the server is silent")
 	})
+}
+
+// TestUnix: the engine dials what the transport can carry.
+func TestUnix(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer l.Close()
+	e := newEngine(t, NativeOptions{})
+	s, r, g := &fake{t: t}, newRecorder(), e.Groups()[0]
+	c := g.New(Options{URL: "unix://" + path, ClientID: "c"}, r)
+	on(t, g, c.Connect)
+	if s.peer, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	defer s.peer.Close()
+	s.expect(connect311)
+	s.send("20 02 00 00")
+	r.await(t, "connected")
+}
+
+// TestConnectBytes: every field of Options that goes into CONNECT.
+func TestConnectBytes(t *testing.T) {
+	e := newEngine(t, NativeOptions{})
+	for _, c := range []struct {
+		o    Options
+		want string
+	}{
+		{Options{Version: packet.V31, ClientID: "c", CleanStart: true, KeepAlive: 90 * time.Second},
+			"10 0F 0006 4D5149736470 03 02 005A 0001 63"},
+		{Options{ClientID: "c", Username: "u", HasUsername: true, Password: "pw", HasPassword: true, KeepAlive: -1},
+			"10 14 0004 4D515454 04 C0 0000 0001 63 0001 75 0002 7077"},
+		{Options{Version: packet.V5, ClientID: "c", SessionExpiry: 0x01020304, KeepAlive: time.Millisecond},
+			"10 13 0004 4D515454 05 00 0001 05 11 01020304 0001 63"},
+		{Options{Version: packet.V5, ClientID: "c", HasUsername: true, KeepAlive: 100 * time.Hour},
+			"10 10 0004 4D515454 05 80 FFFF 00 0001 63 0000"},
+	} {
+		s, r, g := newFake(t), newRecorder(), e.Groups()[0]
+		c.o.URL = s.url()
+		cl := g.New(c.o, r)
+		on(t, g, cl.Connect)
+		s.accept()
+		s.expect(c.want)
+		on(t, g, cl.Disconnect) // Before CONNACK: there is nothing to disconnect from.
+		s.expectEnd()
+		r.await(t, "disconnected <nil>")
+	}
 }
 
 func TestCounters(t *testing.T) {

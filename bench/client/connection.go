@@ -67,6 +67,9 @@ func (c *client) Connect() {
 		c.again = c.closing
 		return
 	}
+	if c.g.closing {
+		return
+	}
 	c.state, c.closing, c.why, c.torn, c.full, c.pinged = dialling, false, nil, false, false, 0
 	c.began = transport.Clock()
 	c.deadline = c.began + int64(c.o.ConnectTimeout)

@@ -66,14 +66,12 @@ func noPingresp(d time.Duration) error { return fmt.Errorf("%w: no PINGRESP with
 // explain puts what the transport reports into the words of the protocol.
 func (c *client) explain(err error) error {
 	switch {
-	case c.closing && c.why == nil:
-		return nil
 	case c.why != nil:
 		return c.why
-	case err == nil:
-		return errors.New("the engine was closed")
+	case c.closing, err == nil: // Disconnect, Cut; the engine's Close.
+		return nil
 	case c.state == dialling:
-		return fmt.Errorf("connect to %s: %w", c.o.URL, err)
+		return fmt.Errorf("connect to %s: %w", c.o.URL, unprefixed(err))
 	case errors.Is(err, io.EOF) && c.state == greeting:
 		return fmt.Errorf("the server closed the connection without a CONNACK: %w", err)
 	case errors.Is(err, io.EOF) && c.torn:
@@ -82,4 +80,12 @@ func (c *client) explain(err error) error {
 		return fmt.Errorf("the server closed the connection: %w", err)
 	}
 	return fmt.Errorf("connection lost: %w", err)
+}
+
+// unprefixed takes away what the transport put before the system's words.
+func unprefixed(err error) error {
+	if inner := errors.Unwrap(err); inner != nil {
+		return inner
+	}
+	return err
 }

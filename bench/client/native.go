@@ -62,6 +62,9 @@ func (e *Native) Groups() []Group {
 // Close implements Engine. Every client that is connected hears Disconnected first.
 func (e *Native) Close() (err error) {
 	e.close.Do(func() {
+		for _, g := range e.groups {
+			g.Post(func() { g.closing = true })
+		}
 		err = e.loops.Close()
 		close(e.closed)
 	})
@@ -91,6 +94,7 @@ type group struct {
 	loop *transport.Loop
 
 	// Owned by the loop.
+	closing  bool // No new connections: who connects again in Disconnected would never let the engine end.
 	counters Counters
 	buffers  buffers
 	idPages  idPages
