@@ -9,7 +9,8 @@ import (
 	"mqttbench/broker/packet"
 )
 
-// An idle connection may cost 700 bytes in the whole broker, so the sizes are part of the design.
+// An idle connection may cost 700 bytes in the whole broker, so the sizes are part of
+// the design.
 func TestSizes(t *testing.T) {
 	for _, c := range []struct {
 		what      string
@@ -25,7 +26,8 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// TestNoAllocations runs each cycle for long enough to see one allocation in a thousand messages.
+// TestNoAllocations runs each cycle for long enough to see one allocation in a
+// thousand messages.
 func TestNoAllocations(t *testing.T) {
 	s := newSession(Limits{})
 	topic, payload := []byte("a/b/c"), make([]byte, 64)

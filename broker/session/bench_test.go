@@ -7,7 +7,8 @@ import (
 	"mqttbench/broker/packet"
 )
 
-// BenchmarkWindow is one message promised and acknowledged, with a constant number in flight.
+// BenchmarkWindow is one message promised and acknowledged, with a constant number in
+// flight.
 func BenchmarkWindow(b *testing.B) {
 	for _, qos := range []packet.QoS{1, 2} {
 		for _, window := range []int{1, 10, 1000} {
@@ -59,7 +60,8 @@ func BenchmarkBurst(b *testing.B) {
 	}
 }
 
-// BenchmarkBacklog is a message that waits for a client that is away, and leaves when it is back.
+// BenchmarkBacklog is a message that waits for a client that is away, and leaves when
+// it is back.
 func BenchmarkBacklog(b *testing.B) {
 	const backlog = 1000
 	s := newSession(Limits{})

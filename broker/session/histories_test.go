@@ -15,8 +15,9 @@ var (
 	simRuns = flag.Int("session.runs", 400, "number of random histories")
 )
 
-// A path walks through all sequences of decisions: it is a number whose digits are the decisions, counted
-// up from the last, each digit with the base that was met on the way.
+// A path walks through all sequences of decisions: it is a number whose digits are the
+// decisions, counted up from the last, each digit with the base that was met on the
+// way.
 type path struct {
 	digits, bases []int
 	at            int
@@ -50,9 +51,10 @@ func (p *path) next() bool {
 	return false
 }
 
-// TestEveryHistory tries everything that can happen to a short script: every order in which messages are
-// offered and packets are taken from the two ends of the link, with cuts at every point. What was in the link is lost with
-// a cut; that some of it arrived before is another of these histories.
+// TestEveryHistory tries everything that can happen to a short script: every order in
+// which messages are offered and packets are taken from the two ends of the link, with
+// cuts at every point. What was in the link is lost with a cut; that some of it
+// arrived before is another of these histories.
 func TestEveryHistory(t *testing.T) {
 	for _, c := range []worldConfig{
 		{script: []packet.QoS{1}, windows: []int{1}, cuts: 6},
@@ -94,8 +96,8 @@ func TestEveryHistory(t *testing.T) {
 	}
 }
 
-// TestCutAfterEveryPacket lets a longer script run in a fixed rhythm and cuts the link after packet i, and again after packet j
-// on the way to recovery, for all i and j.
+// TestCutAfterEveryPacket lets a longer script run in a fixed rhythm and cuts the link
+// after packet i, and again after packet j on the way to recovery, for all i and j.
 func TestCutAfterEveryPacket(t *testing.T) {
 	rhythms := map[string][]event{
 		"to the client first": {evConnect, evOffer, evPublish, evDown, evUp},
@@ -122,7 +124,8 @@ func TestCutAfterEveryPacket(t *testing.T) {
 	}
 }
 
-// runWithCuts cuts after the i-th and j-th packet and returns how many packets there were.
+// runWithCuts cuts after the i-th and j-th packet and returns how many packets there
+// were.
 func runWithCuts(t *testing.T, c worldConfig, order []event, i, j int) (packets int) {
 	w := newWorld(t, c)
 	w.choose = func(int) int { return 0 }
@@ -145,7 +148,8 @@ func runWithCuts(t *testing.T, c worldConfig, order []event, i, j int) (packets 
 	return packets
 }
 
-// TestRandomHistories draws the world's properties too: windows, limits, expiry, manners of the client.
+// TestRandomHistories draws the world's properties too: windows, limits, expiry,
+// manners of the client.
 func TestRandomHistories(t *testing.T) {
 	seed := *simSeed
 	if seed == 0 {
@@ -189,8 +193,8 @@ func randomHistory(t *testing.T, seed, run uint64) {
 	if flip() {
 		c.refusing = true
 	} else {
-		// A client that declined a message, has not said so, and takes it when it comes again, would have to forget what
-		// it was going to say.
+		// A client that declined a message, has not said so, and takes it when it
+		// comes again, would have to forget what it was going to say.
 		c.keeping = flip()
 	}
 	for range 1 + r.IntN(150) {

@@ -8,8 +8,8 @@ import (
 	"mqttbench/broker/packet"
 )
 
-// Receive takes an incoming QoS 2 PUBLISH; first is false for one whose identifier is in use (a resend:
-// answer PUBREC, deliver nothing), [v5 MQTT-4.3.3-10].
+// Receive takes an incoming QoS 2 PUBLISH; first is false for one whose identifier is
+// in use (a resend: answer PUBREC, deliver nothing), [v5 MQTT-4.3.3-10].
 func (s *Session) Receive(id packet.ID) (first bool) {
 	if s.incoming == nil {
 		s.incoming = new(idSet)
@@ -20,14 +20,14 @@ func (s *Session) Receive(id packet.ID) (first bool) {
 // Forget takes back a Receive whose message was refused (PUBREC >= 0x80).
 func (s *Session) Forget(id packet.ID) { s.Release(id) }
 
-// Release takes an incoming PUBREL; known is false for an identifier not in use (PUBCOMP 0x92 in version 5,
-// plain PUBCOMP in 3.1.1).
+// Release takes an incoming PUBREL; known is false for an identifier not in use
+// (PUBCOMP 0x92 in version 5, plain PUBCOMP in 3.1.1).
 func (s *Session) Release(id packet.ID) (known bool) {
 	return s.incoming != nil && s.incoming.remove(id)
 }
 
-// An idSet is a set of Packet Identifiers: up to fewIDs of them sorted in place, more in a
-// bitmap of 8 KiB, which goes back to its pool when the set has become empty.
+// An idSet is a set of Packet Identifiers: up to fewIDs of them sorted in place, more
+// in a bitmap of 8 KiB, which goes back to its pool when the set has become empty.
 // With few, the whole set is 128 bytes.
 type idSet struct {
 	many *[1024]uint64 // Nil: few[:n] is the set.

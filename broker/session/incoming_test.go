@@ -10,12 +10,14 @@ import (
 	"mqttbench/broker/packet"
 )
 
-// TestIncomingAgainstMap compares the set of incoming identifiers with a map, across its change to a bitmap and back.
+// TestIncomingAgainstMap compares the set of incoming identifiers with a map, across
+// its change to a bitmap and back.
 func TestIncomingAgainstMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := newSession(Limits{})
 		model := map[packet.ID]bool{}
-		// Few distinct identifiers, so that they meet; some far apart, so that words of the bitmap differ.
+		// Few distinct identifiers, so that they meet; some far apart, so that words
+		// of the bitmap differ.
 		id := rapid.Custom(func(t *rapid.T) packet.ID {
 			n := rapid.IntRange(1, 2*fewIDs).Draw(t, "n")
 			return packet.ID(n + n%3*21000)

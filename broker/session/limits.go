@@ -13,8 +13,9 @@ const (
 	defaultMaxQueued      = 100_000
 	defaultMaxQueuedBytes = 64 << 20
 
-	// maxSpan is the number of Packet Identifiers, [v5 2.2.1], and so the length that the queue in flight can
-	// have, holes included: with one more, two entries had the same identifier.
+	// maxSpan is the number of Packet Identifiers, [v5 2.2.1], and so the length that
+	// the queue in flight can have, holes included: with one more, two entries had the
+	// same identifier.
 	maxSpan = 65535
 )
 

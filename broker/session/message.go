@@ -9,10 +9,10 @@ import (
 	"mqttbench/broker/packet"
 )
 
-// A Message is one Application Message, shared by all sessions it is promised to,
-// and counted, so that its memory is used again. The exported fields are immutable
-// and valid while a reference is held; whoever lets go of the last reference ends
-// them for everybody.
+// A Message is one Application Message, shared by all sessions it is promised to, and
+// counted, so that its memory is used again. The exported fields are immutable and
+// valid while a reference is held; whoever lets go of the last reference ends them for
+// everybody.
 type Message struct {
 	Topic   []byte
 	Props   packet.Props // What is forwarded: without Topic Alias, Message Expiry Interval, Subscription Identifier.
@@ -25,11 +25,11 @@ type Message struct {
 	buf   []byte // Immutable. Topic, Props and Payload lie in it, in this order.
 }
 
-// A message and its bytes are one block of memory. The blocks are smallestBlock
-// times a power of two, which are size classes of the Go allocator too: nothing is
-// lost to rounding. A message of 16 bytes under a name of 50 fits the smallest.
-// Larger blocks than largestBlock are left to the garbage collector, for a
-// pool that holds a few of them holds more than all the others together.
+// A message and its bytes are one block of memory. The blocks are smallestBlock times
+// a power of two, which are size classes of the Go allocator too: nothing is lost to
+// rounding. A message of 16 bytes under a name of 50 fits the smallest. Larger blocks
+// than largestBlock are left to the garbage collector, for a pool that holds a few of
+// them holds more than all the others together.
 const (
 	smallestBlock = 192
 	blockClasses  = 9
@@ -42,22 +42,23 @@ const (
 
 var messagePools [blockClasses]sync.Pool // Of *Message.
 
-// scribble makes the last Release write over the message's bytes, so that
-// whoever kept a slice too long reads nonsense in a test and not another client's
-// message in production. On in race builds.
+// scribble makes the last Release write over the message's bytes, so that whoever kept
+// a slice too long reads nonsense in a test and not another client's message in
+// production. On in race builds.
 var scribble = raceBuild
 
-// scribbled is the byte written. It is not valid UTF-8 in any position of a Topic Name.
+// scribbled is the byte written. It is not valid UTF-8 in any position of a Topic
+// Name.
 const scribbled = 0xFD
 
-// NewMessage copies its arguments into a pooled message with one reference, which the caller lets go
-// with Release. It allocates once when the pool is empty, and never otherwise, except
-// for messages larger than a pool keeps.
+// NewMessage copies its arguments into a pooled message with one reference, which the
+// caller lets go with Release. It allocates once when the pool is empty, and never
+// otherwise, except for messages larger than a pool keeps.
 func NewMessage(topic []byte, props packet.Props, payload []byte, qos packet.QoS, expires int64) *Message {
 	m := getMessage(len(topic) + len(props) + len(payload))
 	m.QoS, m.Expires = qos, expires
-	// Each slice ends where the next begins, in capacity as well: an append to one
-	// by mistake must not run into its neighbour.
+	// Each slice ends where the next begins, in capacity as well: an append to one by
+	// mistake must not run into its neighbour.
 	t := len(topic)
 	p := t + len(props)
 	end := p + len(payload)
@@ -76,7 +77,8 @@ func (m *Message) Hold() {
 	}
 }
 
-// Release lets a reference go. With the last one the memory may at once become another message.
+// Release lets a reference go. With the last one the memory may at once become another
+// message.
 func (m *Message) Release() {
 	switch n := m.refs.Add(-1); {
 	case n == 0:
@@ -86,7 +88,8 @@ func (m *Message) Release() {
 	}
 }
 
-// Size is what the message counts in limits: the bytes of Topic Name, properties and payload.
+// Size is what the message counts in limits: the bytes of Topic Name, properties and
+// payload.
 func (m *Message) Size() int {
 	return len(m.Topic) + len(m.Props) + len(m.Payload)
 }
@@ -124,8 +127,8 @@ func blockClass(size int) int {
 	return bits.Len(uint((size - 1) / smallestBlock))
 }
 
-// newBlock allocates a message of a class together with its bytes. The garbage collector looks at the
-// header of such a block only: pointers end there.
+// newBlock allocates a message of a class together with its bytes. The garbage
+// collector looks at the header of such a block only: pointers end there.
 var newBlock = [blockClasses]func() *Message{
 	block[[smallestBlock - overhead]byte],
 	block[[smallestBlock<<1 - overhead]byte],

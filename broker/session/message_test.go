@@ -9,7 +9,8 @@ import (
 	"mqttbench/broker/packet"
 )
 
-// Every test of the package runs with scribbling, so that a slice kept too long reads nonsense.
+// Every test of the package runs with scribbling, so that a slice kept too long reads
+// nonsense.
 func TestMain(m *testing.M) {
 	scribble = true
 	os.Exit(m.Run())
@@ -27,7 +28,8 @@ func TestMessageIsACopy(t *testing.T) {
 	if m.Size() != 12 {
 		t.Errorf("size %d, want 12", m.Size())
 	}
-	// The parts are neighbours; an append to one must move it, not write into the next.
+	// The parts are neighbours; an append to one must move it, not write into the
+	// next.
 	_, _ = append(m.Topic, 'X'), append(m.Props, 'X')
 	if string(m.Payload) != "payload" || !bytes.Equal(m.Props, []byte{1, 1}) {
 		t.Error("an append ran into the neighbour")

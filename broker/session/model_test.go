@@ -10,8 +10,8 @@ import (
 	"mqttbench/broker/packet"
 )
 
-// naive is a session as one would write it with all the time in the world: one list, searched from the front for
-// every question.
+// naive is a session as one would write it with all the time in the world: one list,
+// searched from the front for every question.
 type naive struct {
 	limits    Limits
 	promises  []*promise // In order of arrival; what is complete is removed.
@@ -148,7 +148,8 @@ func showDelivery(d Delivery, ok bool) string {
 	return p.show("PUBLISH")
 }
 
-// TestAgainstNaiveModel compares every answer of a session with the naive one, under random calls in any order, sensible or not.
+// TestAgainstNaiveModel compares every answer of a session with the naive one, under
+// random calls in any order, sensible or not.
 func TestAgainstNaiveModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := Limits{

@@ -2,8 +2,8 @@ package session
 
 import "mqttbench/broker/packet"
 
-// A Delivery is one PUBLISH (or, when Release is set, one PUBREL) to be sent to
-// the client. Its slices are lent until the next call on the session.
+// A Delivery is one PUBLISH (or, when Release is set, one PUBREL) to be sent to the
+// client. Its slices are lent until the next call on the session.
 type Delivery struct {
 	Msg     *Message // Held by the session until it is acknowledged; nil when Release is set.
 	ID      packet.ID
@@ -23,9 +23,9 @@ const (
 	Full                  // Refused: the session's limits are reached. Nothing was kept.
 )
 
-// Offer promises a QoS 1 or 2 message to the client. It takes a reference of its
-// own unless it returns Full, and copies subIDs. A message goes in flight directly only when the
-// session is online, nothing is queued before it and the window is open. room
+// Offer promises a QoS 1 or 2 message to the client. It takes a reference of its own
+// unless it returns Full, and copies subIDs. A message goes in flight directly only
+// when the session is online, nothing is queued before it and the window is open. room
 // false means that the connection cannot take more bytes now: the message is queued.
 func (s *Session) Offer(m *Message, qos packet.QoS, retained bool, subIDs []uint32, room bool) (Delivery, Verdict) {
 	if qos != 1 && qos != 2 {
@@ -69,7 +69,8 @@ func (s *Session) mayPublish() bool {
 	return s.phase == online && s.open < s.window && s.flight.n < maxSpan
 }
 
-// sent begins the exchange of the newest entry of flight; mayPublish has said that it may.
+// sent begins the exchange of the newest entry of flight; mayPublish has said that it
+// may.
 func (s *Session) sent(e *entry) Delivery {
 	e.state = published
 	e.flags |= live
@@ -88,9 +89,9 @@ func (s *Session) delivery(i uint32, e *entry) Delivery {
 	}
 }
 
-// Next takes the next queued message in flight, if the window allows. Messages
-// expired at now are dropped and counted, [v5 MQTT-3.3.2-5]. While a resume is not finished Next carries
-// it on, as Resend does: nothing overtakes.
+// Next takes the next queued message in flight, if the window allows. Messages expired
+// at now are dropped and counted, [v5 MQTT-3.3.2-5]. While a resume is not finished
+// Next carries it on, as Resend does: nothing overtakes.
 func (s *Session) Next(now int64) (Delivery, bool) {
 	if s.phase == resuming {
 		if d, ok := s.Resend(now); ok {
@@ -114,9 +115,9 @@ func (s *Session) Next(now int64) (Delivery, bool) {
 	return Delivery{}, false
 }
 
-// Expire drops and counts every waiting message that is expired at now, wherever it stands; Next looks at
-// the first only. It takes time in proportion to Queued: meant for a full session
-// and for housekeeping.
+// Expire drops and counts every waiting message that is expired at now, wherever it
+// stands; Next looks at the first only. It takes time in proportion to Queued: meant
+// for a full session and for housekeeping.
 func (s *Session) Expire(now int64) (dropped int) {
 	if s.waiting == nil {
 		return 0
@@ -137,9 +138,9 @@ func (s *Session) Expire(now int64) (dropped int) {
 	return dropped
 }
 
-// DropOldest drops the message that has waited longest, for a server whose policy it is to prefer new
-// messages when a session is full. It returns false when nothing waits: what was
-// sent once is never dropped. The caller counts.
+// DropOldest drops the message that has waited longest, for a server whose policy it
+// is to prefer new messages when a session is full. It returns false when nothing
+// waits: what was sent once is never dropped. The caller counts.
 func (s *Session) DropOldest() bool {
 	if s.Queued() == 0 {
 		return false
@@ -149,17 +150,17 @@ func (s *Session) DropOldest() bool {
 	return true
 }
 
-// expired reports whether a waiting message is not worth sending any more. In flight this
-// is not asked: an exchange that has begun is finished, [v5 MQTT-4.3.3-7].
+// expired reports whether a waiting message is not worth sending any more. In flight
+// this is not asked: an exchange that has begun is finished, [v5 MQTT-4.3.3-7].
 func (e *entry) expired(now int64) bool {
 	return e.msg.Expires != 0 && now >= e.msg.Expires
 }
 
-// Resend yields, in original order and with original identifiers, each
-// unacknowledged PUBLISH with DUP and each owed PUBREL. It returns false when all have been
-// sent, or at a PUBLISH for which the window has no room until something is
-// acknowledged. Only then do messages leave that were not sent before. The time is not looked at: what was sent once does not
-// expire.
+// Resend yields, in original order and with original identifiers, each unacknowledged
+// PUBLISH with DUP and each owed PUBREL. It returns false when all have been sent, or
+// at a PUBLISH for which the window has no room until something is acknowledged. Only
+// then do messages leave that were not sent before. The time is not looked at: what
+// was sent once does not expire.
 func (s *Session) Resend(now int64) (Delivery, bool) {
 	if s.phase != resuming {
 		return Delivery{}, false
@@ -181,8 +182,8 @@ func (s *Session) Resend(now int64) (Delivery, bool) {
 	return d, true
 }
 
-// skip moves the cursor over what need not be sent again: holes, and exchanges that the client has
-// moved on by itself since it is back. At the end the resume is over.
+// skip moves the cursor over what need not be sent again: holes, and exchanges that
+// the client has moved on by itself since it is back. At the end the resume is over.
 func (s *Session) skip() {
 	for ; uint32(s.cursor) < s.flight.n; s.cursor++ {
 		if e := s.flight.at(uint32(s.cursor)); e.state != done && e.flags&live == 0 {
@@ -190,70 +191,6 @@ func (s *Session) skip() {
 		}
 	}
 	s.phase = online
-}
-
-// Puback, Pubrec and Pubcomp take the client's acknowledgements. known is false
-// when no such exchange is in the state that the packet belongs to (answer a PUBREC then with
-// PUBREL 0x92). A PUBREC with a reason >= 0x80 ends the exchange; otherwise
-// release is true and a PUBREL is owed (also for a repeated PUBREC).
-//
-// When one of them has made room, Next has something to send.
-func (s *Session) Puback(id packet.ID) (known bool) {
-	i, e := s.find(id)
-	if e == nil || e.qos != 1 {
-		return false
-	}
-	s.finish(i, e)
-	return true
-}
-
-func (s *Session) Pubrec(id packet.ID, reason packet.ReasonCode) (known, release bool) {
-	i, e := s.find(id)
-	switch {
-	case e == nil || e.qos != 2:
-		return false, false
-	case reason >= 0x80:
-		s.finish(i, e)
-		return true, false
-	}
-	s.letGo(e)
-	e.state = released
-	s.enliven(e)
-	return true, true
-}
-
-func (s *Session) Pubcomp(id packet.ID) (known bool) {
-	i, e := s.find(id)
-	if e == nil || e.state != released {
-		return false
-	}
-	s.finish(i, e)
-	return true
-}
-
-// enliven counts an exchange whose PUBREL answers a PUBREC that came before the
-// resume reached it. Otherwise the resume would send the PUBREL twice.
-func (s *Session) enliven(e *entry) {
-	if e.flags&live == 0 {
-		e.flags |= live
-		s.open++
-		if s.phase == resuming {
-			s.skip()
-		}
-	}
-}
-
-// find returns the exchange in flight with an identifier, and its place, or nil.
-func (s *Session) find(id packet.ID) (uint32, *entry) {
-	i := s.place(id)
-	if id == 0 || i >= s.flight.n {
-		return 0, nil
-	}
-	e := s.flight.at(i)
-	if e.state == done {
-		return 0, nil
-	}
-	return i, e
 }
 
 // place is where in flight identifier id belongs.
@@ -272,34 +209,6 @@ func (s *Session) id(i uint32) packet.ID {
 		n -= maxSpan
 	}
 	return packet.ID(n)
-}
-
-// finish ends the exchange at place i of flight.
-func (s *Session) finish(i uint32, e *entry) {
-	s.letGo(e)
-	if e.flags&live != 0 {
-		s.open--
-	}
-	e.state = done
-	s.holes++
-	if i == 0 {
-		s.closeHoles()
-	}
-	if s.phase == resuming {
-		s.skip()
-	}
-}
-
-// closeHoles moves the front of flight to the oldest exchange that is not complete.
-func (s *Session) closeHoles() {
-	for s.flight.n > 0 && s.flight.at(0).state == done {
-		s.flight.pop()
-		s.holes--
-		s.base = s.id(1)
-		if s.cursor > 0 {
-			s.cursor--
-		}
-	}
 }
 
 // letGo releases what an entry holds.

@@ -40,19 +40,20 @@ const (
 //	front < len(slots), a power of two, or zero before the first push
 //	n    <= len(slots)
 //
-// Entry i stands in slots[(front+i) mod len]; all other slots are zero, so they keep no message alive.
-// It doubles when it is full and halves when it is an eighth full, which
-// costs a constant per entry, so that a session which was far behind once does not
-// own megabytes ever after.
+// Entry i stands in slots[(front+i) mod len]; all other slots are zero, so they keep
+// no message alive. It doubles when it is full and halves when it is an eighth full,
+// which costs a constant per entry, so that a session which was far behind once does
+// not own megabytes ever after.
 type ring struct {
 	slots []entry
 	front uint32
 	n     uint32
 }
 
-// Rings of minSlots (128 bytes) are kept once a session has had traffic: giving
-// back and fetching for each message would cost more than the message does. When they grow
-// and shrink the slots come from pools and return there, up to maxPooledSlots (64 KiB).
+// Rings of minSlots (128 bytes) are kept once a session has had traffic: giving back
+// and fetching for each message would cost more than the message does. When they grow
+// and shrink the slots come from pools and return there, up to maxPooledSlots (64
+// KiB).
 const (
 	minSlots       = 8
 	maxPooledSlots = 4096
@@ -64,7 +65,8 @@ func (r *ring) at(i uint32) *entry {
 	return &r.slots[(r.front+i)&uint32(len(r.slots)-1)]
 }
 
-// push appends a zero entry to be filled in. The pointer is valid until the next push or pop.
+// push appends a zero entry to be filled in. The pointer is valid until the next push
+// or pop.
 func (r *ring) push() *entry {
 	if int(r.n) == len(r.slots) {
 		r.resize(max(minSlots, 2*len(r.slots)))
@@ -119,7 +121,8 @@ func getSlots(n int) []entry {
 	return make([]entry, n)
 }
 
-// putSlots takes slots back. A pointer goes into the pool, for a slice in an interface is an allocation.
+// putSlots takes slots back. A pointer goes into the pool, for a slice in an interface
+// is an allocation.
 func putSlots(slots []entry) {
 	if n := len(slots); n >= minSlots && n <= maxPooledSlots {
 		clear(slots)

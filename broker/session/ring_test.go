@@ -6,7 +6,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestRingAgainstSlice compares the ring with a slice under random pushes, pops and cuts.
+// TestRingAgainstSlice compares the ring with a slice under random pushes, pops and
+// cuts.
 func TestRingAgainstSlice(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var r ring

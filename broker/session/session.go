@@ -3,8 +3,7 @@ package session
 import "mqttbench/broker/packet"
 
 // A Session is the state of [v5 4.1]: outgoing and incoming exchanges, in two
-// independent spaces of Packet Identifiers. Its subscriptions are kept by the
-// server.
+// independent spaces of Packet Identifiers. Its subscriptions are kept by the server.
 //
 // Without traffic it is the struct and nothing else: 96 bytes.
 type Session struct {
@@ -46,9 +45,10 @@ func (s *Session) Init(l Limits) {
 	}
 }
 
-// Online begins a Network Connection: the window is the client's Receive Maximum, fresh, [v5 MQTT-4.9.0-1]
-// (0, for a client that has none, means 65535). All exchanges in flight are to be sent again: call
-// Resend until it returns false, then Next until it returns false.
+// Online begins a Network Connection: the window is the client's Receive Maximum,
+// fresh, [v5 MQTT-4.9.0-1] (0, for a client that has none, means 65535). All exchanges
+// in flight are to be sent again: call Resend until it returns false, then Next until
+// it returns false.
 func (s *Session) Online(receiveMaximum int) {
 	if receiveMaximum <= 0 {
 		receiveMaximum = maxSpan
@@ -88,8 +88,8 @@ func (s *Session) drop(r *ring) {
 	r.cut(0)
 }
 
-// Inflight, Queued and Incoming count: sent and unacknowledged, waiting, and QoS 2 messages received but
-// not released.
+// Inflight, Queued and Incoming count: sent and unacknowledged, waiting, and QoS 2
+// messages received but not released.
 func (s *Session) Inflight() int { return int(s.flight.n) - int(s.holes) }
 
 func (s *Session) Queued() int {
@@ -114,5 +114,6 @@ func (s *Session) Empty() bool {
 // Bytes is what counts against Limits.MaxQueuedBytes now.
 func (s *Session) Bytes() int { return s.bytes }
 
-// Expired counts the messages dropped because they expired before they were sent, modulo 2^32.
+// Expired counts the messages dropped because they expired before they were sent,
+// modulo 2^32.
 func (s *Session) Expired() uint32 { return s.expired }

@@ -21,7 +21,8 @@ func nextID(id packet.ID) packet.ID {
 	return id + 1
 }
 
-// offer promises a message with one payload byte, n, and returns the identifier, or 0 with another verdict than Send.
+// offer promises a message with one payload byte, n, and returns the identifier, or 0
+// with another verdict than Send.
 func offer(t testing.TB, s *Session, qos packet.QoS, n byte, want Verdict) packet.ID {
 	t.Helper()
 	return offerUntil(t, s, qos, n, 0, want)
@@ -38,7 +39,8 @@ func offerUntil(t testing.TB, s *Session, qos packet.QoS, n byte, expires int64,
 	return d.ID
 }
 
-// show writes deliveries as a list such as "1:PUBLISH(a) 2:DUP(b) 3:PUBREL", identifier first.
+// show writes deliveries as a list such as "1:PUBLISH(a) 2:DUP(b) 3:PUBREL",
+// identifier first.
 func show(ds ...Delivery) string {
 	s := ""
 	for i, d := range ds {
@@ -72,8 +74,8 @@ func expect(t testing.TB, got, want string) {
 	}
 }
 
-// TestEveryPacketInEveryState is the table of the package documentation. Each row starts from one exchange
-// brought to a state, and lets one acknowledgement come.
+// TestEveryPacketInEveryState is the table of the package documentation. Each row
+// starts from one exchange brought to a state, and lets one acknowledgement come.
 func TestEveryPacketInEveryState(t *testing.T) {
 	const id = 1
 	states := map[string]struct {
@@ -132,7 +134,8 @@ func TestEveryPacketInEveryState(t *testing.T) {
 		{"QoS 2 error", "PUBREC", false, false, ""},
 		{"QoS 2 error", "PUBCOMP", false, false, ""},
 	} {
-		// With an older exchange in flight the same must hold: then what is done stays as a hole.
+		// With an older exchange in flight the same must hold: then what is done stays
+		// as a hole.
 		for _, older := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/%s/older=%v", c.state, c.packet, older), func(t *testing.T) {
 				s := newSession(Limits{})
@@ -256,7 +259,8 @@ func TestResumeInRounds(t *testing.T) {
 	}
 }
 
-// TestClientIsFaster lets acknowledgements of the last connection come before the resume has reached their exchanges.
+// TestClientIsFaster lets acknowledgements of the last connection come before the
+// resume has reached their exchanges.
 func TestClientIsFaster(t *testing.T) {
 	s := newSession(Limits{})
 	s.Online(0)
@@ -405,8 +409,8 @@ func TestDefaultLimits(t *testing.T) {
 	}
 }
 
-// TestSpan has a client that acknowledges everything but its oldest message. The identifiers run out before
-// the window does, and nothing is sent with one in use.
+// TestSpan has a client that acknowledges everything but its oldest message. The
+// identifiers run out before the window does, and nothing is sent with one in use.
 func TestSpan(t *testing.T) {
 	s := newSession(Limits{})
 	s.base = 40_000
@@ -521,6 +525,10 @@ func TestRestore(t *testing.T) {
 		{Delivery{ID: 65532, QoS: 1, Msg: m}, false},
 		{Delivery{QoS: 1, Msg: m}, true},
 		{Delivery{ID: 65533, QoS: 1, Msg: m}, false}, // After one that waits.
+		{Delivery{QoS: 0, Msg: m}, false},
+		{Delivery{QoS: 3, Msg: m}, false},
+		{Delivery{QoS: 1}, false},
+		{Delivery{QoS: 2, Release: true}, false},
 	} {
 		if got := s.Restore(c.d); got != c.want {
 			t.Errorf("identifier %d: %v, want %v", c.d.ID, got, c.want)

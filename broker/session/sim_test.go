@@ -10,12 +10,13 @@ import (
 	"mqttbench/broker/packet"
 )
 
-// A world is a Session, the client it talks to, and a link between them that keeps order and breaks. The
-// client is written from the specification alone. Two observers look on: one where
-// the server writes to the link, which knows what the server may send; one
-// in the client, which counts what the application got. Nothing in the world happens by itself:
-// pick chooses the next event among those that can happen, so the same world serves to try all
-// histories of a short script and random histories of a long one.
+// A world is a Session, the client it talks to, and a link between them that keeps
+// order and breaks. The client is written from the specification alone. Two observers
+// look on: one where the server writes to the link, which knows what the server may
+// send; one in the client, which counts what the application got. Nothing in the world
+// happens by itself: pick chooses the next event among those that can happen, so the
+// same world serves to try all histories of a short script and random histories of a
+// long one.
 type world struct {
 	t      testing.TB
 	cfg    worldConfig
@@ -64,7 +65,8 @@ type worldConfig struct {
 	abandon  int  // The session is cleared after so many events; 0: never.
 }
 
-// pkt is a Control Packet in the link. n is the message's number, in place of its bytes.
+// pkt is a Control Packet in the link. n is the message's number, in place of its
+// bytes.
 type pkt struct {
 	typ    packet.Type
 	id     packet.ID
@@ -375,7 +377,8 @@ func (w *world) idle() {
 	}
 }
 
-// expire notes that the session dropped messages from the front of its queue, down to n.
+// expire notes that the session dropped messages from the front of its queue, down to
+// n.
 func (w *world) expire(n int) {
 	for len(w.queue) > n {
 		p := w.queue[0]
@@ -442,7 +445,8 @@ func (w *world) wireRelease(d Delivery) {
 	w.flight[i].conn = w.conn
 }
 
-// inOrder checks that everything in flight before place i has been sent on this connection.
+// inOrder checks that everything in flight before place i has been sent on this
+// connection.
 func (w *world) inOrder(i int) {
 	if j := slices.IndexFunc(w.flight[:i], w.unsent); j >= 0 {
 		w.fail("message %d is sent again before %d", w.flight[i].n, w.flight[j].n)
@@ -642,7 +646,8 @@ func btoi(b bool) int {
 	return 0
 }
 
-// client is an MQTT client as the specification has it: a receiver of QoS 1 and 2, and a publisher of QoS 2.
+// client is an MQTT client as the specification has it: a receiver of QoS 1 and 2, and
+// a publisher of QoS 2.
 type client struct {
 	w *world
 
@@ -693,8 +698,8 @@ func (c *client) take(p pkt) {
 
 func (c *client) takePublish(p pkt) {
 	c.open[p.id] = true
-	// A client that acknowledges what came on an earlier connection can not expect the server to know that
-	// this was not for what is on its way at that moment.
+	// A client that acknowledges what came on an earlier connection can not expect the
+	// server to know that this was not for what is on its way at that moment.
 	if !c.w.cfg.keeping && len(c.open) > c.w.window {
 		c.w.fail("%d exchanges at the client, Receive Maximum %d", len(c.open), c.w.window)
 	}
@@ -751,8 +756,8 @@ func (c *client) acknowledge() {
 	c.w.up = append(c.w.up, p)
 }
 
-// The client's publishing half has room for 3 at a time, and takes the lowest identifier that is free,
-// so that identifiers are used again as early as can be.
+// The client's publishing half has room for 3 at a time, and takes the lowest
+// identifier that is free, so that identifiers are used again as early as can be.
 func (c *client) mayPublish() bool { return c.published < c.w.cfg.publishes && len(c.out) < 3 }
 
 func (c *client) publish() {

@@ -1,9 +1,9 @@
 package session
 
 // subLists keeps the Subscription Identifiers of entries that have several:
-// overlapping subscriptions of one client, each with an identifier, [v5
-// MQTT-3.3.4-4]. That is rare, so an entry has room for one only, and the others stand here,
-// under a number.
+// overlapping subscriptions of one client, each with an identifier, [v5 MQTT-3.3.4-4].
+// That is rare, so an entry has room for one only, and the others stand here, under a
+// number.
 type subLists struct {
 	lists [][]uint32
 	free  []uint32 // Numbers not in use; their lists are empty, with capacity.
