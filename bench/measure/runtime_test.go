@@ -1,0 +1,52 @@
+package measure
+
+import (
+	"runtime"
+	"slices"
+	"testing"
+)
+
+func TestReadRuntime(t *testing.T) {
+	before := ReadRuntime()
+	runtime.GC()
+	sink = make([]byte, 1<<20)
+	runtime.GC() // The runtime adds up allocations when it collects.
+	after := ReadRuntime()
+	if after.GCCycles < before.GCCycles+2 {
+		t.Errorf("%d cycles after two, %d before", after.GCCycles, before.GCCycles)
+	}
+	if after.AllocatedBytes < before.AllocatedBytes+1<<20 || after.Allocations <= before.Allocations || after.Goroutines == 0 || after.HeapBytes == 0 {
+		t.Errorf("after %+v", after)
+	}
+	pauses := after.GCPauses.Sub(before.GCPauses)
+	if n := sumOf(pauses.Counts); n < 2 {
+		t.Errorf("%d pauses of two collections", n)
+	}
+	if p := pauses.At(1); p <= 0 || p > 60 {
+		t.Errorf("longest pause %v s", p)
+	}
+}
+
+var sink []byte
+
+func sumOf(counts []uint64) (sum uint64) {
+	for _, n := range counts {
+		sum += n
+	}
+	return sum
+}
+
+func TestDistribution(t *testing.T) {
+	d := Distribution{Counts: []uint64{0, 90, 9, 1}, Bounds: []float64{0, 1, 2, 3, 4}}
+	for q, want := range map[float64]float64{0.5: 2, 0.9: 2, 0.91: 3, 0.99: 3, 1: 4} {
+		if got := d.At(q); got != want {
+			t.Errorf("At(%v) = %v, want %v", q, got, want)
+		}
+	}
+	if got := d.Sub(Distribution{Counts: []uint64{0, 90, 8, 0}}).Counts; !slices.Equal(got, []uint64{0, 0, 1, 1}) {
+		t.Errorf("difference %v", got)
+	}
+	if got := (Distribution{}).At(0.5); got != 0 {
+		t.Errorf("nothing has median %v", got)
+	}
+}
