@@ -3,6 +3,7 @@ package transport
 import (
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"sync"
 	"testing"
@@ -11,7 +12,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if spec := os.Getenv(relayEnv); spec != "" {
+		os.Exit(serveRelay(spec))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long a test waits for what must come. It is reached only by a test that fails.
 const patience = 20 * time.Second
