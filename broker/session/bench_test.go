@@ -81,6 +81,8 @@ func BenchmarkBacklog(b *testing.B) {
 }
 
 func BenchmarkNewMessage(b *testing.B) {
+	defer func(on bool) { scribble = on }(scribble)
+	scribble = false
 	for _, size := range []int{16, 1024, 16384} {
 		b.Run(fmt.Sprintf("payload=%d", size), func(b *testing.B) {
 			topic, payload := []byte("a/topic/of/five/levels"), make([]byte, size)
