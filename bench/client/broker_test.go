@@ -82,8 +82,10 @@ func (j *journey) run() {
 	j.sr.onReceived = j.received
 	on(j.t, j.g, j.sub.Connect)
 	j.sr.await(j.t, fmt.Sprintf("subscribed [%d]", j.q))
-	j.sr.quiet = true
-	on(j.t, j.g, j.pub.Connect)
+	on(j.t, j.g, func() {
+		j.sr.quiet = true
+		j.pub.Connect()
+	})
 	select {
 	case <-j.done:
 	case <-time.After(patience):

@@ -104,8 +104,10 @@ func TestNobodyListens(t *testing.T) {
 		r.await(t, "disconnected connect to")
 
 		// Who connects again and again does not keep the engine from closing.
-		r.onDisconnected = func(error) { c.Connect() }
-		on(t, g, c.Connect)
+		on(t, g, func() {
+			r.onDisconnected = func(error) { c.Connect() }
+			c.Connect()
+		})
 		r.await(t, "disconnected connect to")
 		e.Close()
 	})
@@ -206,11 +208,13 @@ func TestReentrancy(t *testing.T) {
 
 		// Disconnect from Received: what was received before is acknowledged, this message is not, and
 		// what came behind it is not looked at.
-		r.onReceived = func(m *Reception) {
-			if m.ID == 2 {
-				c.Disconnect()
+		on(t, g, func() {
+			r.onReceived = func(m *Reception) {
+				if m.ID == 2 {
+					c.Disconnect()
+				}
 			}
-		}
+		})
 		s.send("32 06 0001 74 0001 61 32 06 0001 74 0002 62 32 06 0001 74 0003 63")
 		s.expect("40 02 0001 E0 00")
 		s.expectEnd()
@@ -220,9 +224,11 @@ func TestReentrancy(t *testing.T) {
 		}
 
 		// Connect from Disconnected, Cut from Received.
-		r.onConnected, r.onReceived = nil, func(*Reception) { c.Cut() }
-		r.onDisconnected = func(error) { r.onDisconnected = nil; c.Connect() }
-		on(t, g, c.Connect)
+		on(t, g, func() {
+			r.onConnected, r.onReceived = nil, func(*Reception) { c.Cut() }
+			r.onDisconnected = func(error) { r.onDisconnected = nil; c.Connect() }
+			c.Connect()
+		})
 		s.accept()
 		s.send("20 02 01 00 32 06 0001 74 0002 62")
 		r.await(t, "received")
@@ -234,8 +240,11 @@ func TestReentrancy(t *testing.T) {
 		s.expect("3A 06 0001 74 002C 64")
 
 		// Connect while closing waits for the end. What Connected publishes follows the resend.
-		r.onConnected = func(bool) { publish(0, "z") }
-		on(t, g, func() { c.Cut(); c.Connect() })
+		on(t, g, func() {
+			r.onConnected = func(bool) { publish(0, "z") }
+			c.Cut()
+			c.Connect()
+		})
 		r.await(t, "disconnected <nil>")
 		s.peer.Close()
 		s.accept()
@@ -396,10 +405,10 @@ func TestCounters(t *testing.T) {
 
 // TestClientIsSmall: thousands of idle clients are this struct and the transport's.
 func TestClientIsSmall(t *testing.T) {
-	if n := unsafe.Sizeof(client{}); n > 320 {
+	if n := unsafe.Sizeof(client{}); n > 288 {
 		t.Errorf("a client takes %d bytes", n)
 	}
-	if n := unsafe.Sizeof(slot{}); n > 56 {
+	if n := unsafe.Sizeof(slot{}); n > 48 {
 		t.Errorf("a slot takes %d bytes", n)
 	}
 }

@@ -28,7 +28,7 @@ const patience = 10 * time.Second
 
 // eachDriver runs a test on both drivers of the transport.
 func eachDriver(t *testing.T, f func(t *testing.T, e *Native)) {
-	for name, d := range map[string]transport.Driver{"auto": transport.Auto} {
+	for name, d := range map[string]transport.Driver{"auto": transport.Auto, "goroutine": transport.Goroutine} {
 		t.Run(name, func(t *testing.T) { f(t, newEngine(t, NativeOptions{Driver: d})) })
 	}
 }
