@@ -2,7 +2,6 @@ package broker
 
 import (
 	"mqttbench/broker/packet"
-	"mqttbench/broker/topic"
 	"mqttbench/broker/transport"
 )
 
@@ -28,8 +27,8 @@ type loop struct {
 	props2  []byte // Properties of one PUBLISH on its way out.
 	single  []byte // One PUBLISH for one subscriber.
 	frames  [4]frame
-	result  topic.Result
 	in      packet.Publish
+	pub     publication // What in becomes. Here because on the stack it would escape.
 	sub     packet.Subscribe
 	unsub   packet.Unsubscribe
 	codes   []packet.ReasonCode
@@ -46,7 +45,7 @@ const (
 
 func newLoop(s *Server, t *transport.Loop) *loop {
 	l := &loop{s: s, t: t}
-	l.wheel.at = t.Now() / tick
+	l.wheel.at = transport.Clock() / tick
 	l.cache.init(s.tree)
 	return l
 }

@@ -72,12 +72,12 @@ func (c *conn) forward(p *packet.Publish) packet.ReasonCode {
 		l.n.dropped.NotAuthorized++
 		return packet.NotAuthorized
 	}
-	pub := publication{
+	l.pub = publication{
 		name: p.Topic, props: l.forwardedProps(p), payload: p.Payload,
 		from: c.client, expiry: p.Expiry, hasExpiry: p.HasExpiry,
 		qos: p.QoS, retain: p.Retain,
 	}
-	return l.publish(&pub).reason()
+	return l.publish(&l.pub).reason()
 }
 
 // forwardedProps is what subscribers get to see of a PUBLISH's properties: all
