@@ -67,12 +67,9 @@ func TestKilledAtAnyByte(t *testing.T) {
 	w := writeSample(t, sampleSummary())
 	whole := readFile(t, w.Run().Dir, ResultFile)
 	manifest := bytes.IndexByte(whole, '\n')
-	dir := t.TempDir()
 	for n := 0; n < len(whole)-1; n++ {
-		if err := os.WriteFile(filepath.Join(dir, ResultFile), whole[:n], 0o644); err != nil {
-			t.Fatal(err)
-		}
-		r, err := Read(dir)
+		var r Run
+		err := r.readLines(bytes.NewReader(whole[:n]), "x")
 		if n < manifest {
 			if !errors.Is(err, ErrNotResult) {
 				t.Fatalf("%d bytes, less than a manifest: %v", n, err)
@@ -83,9 +80,17 @@ func TestKilledAtAnyByte(t *testing.T) {
 			t.Fatalf("%d of %d bytes: %v", n, len(whole), err)
 		}
 		lines := bytes.Count(whole[:n], []byte("\n")) - 1
-		if got := len(r.Intervals) + len(r.Events); r.Complete || !r.Summary.Interrupted || got < lines {
+		if got := len(r.Intervals) + len(r.Events); r.Complete || got < lines {
 			t.Fatalf("%d bytes: complete %t, %d of %d lines", n, r.Complete, got, lines)
 		}
+	}
+	path := filepath.Join(w.Run().Dir, ResultFile)
+	if err := os.Truncate(path, int64(len(whole)-9)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Read(path)
+	if err != nil || !r.Summary.Interrupted || r.Summary.Measured.Offered != 2000 || len(r.Warnings) != 2 {
+		t.Errorf("cut within the summary: %v, %+v", err, r)
 	}
 }
 

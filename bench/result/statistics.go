@@ -70,13 +70,8 @@ func medianRank(n int) (rank int, covered float64) {
 	return rank, covered
 }
 
-// binomialHalf is the probability of k heads in n fair throws. By logarithms, lest 2^n overflow.
-func binomialHalf(n, k int) float64 {
-	a, _ := math.Lgamma(float64(n + 1))
-	b, _ := math.Lgamma(float64(k + 1))
-	c, _ := math.Lgamma(float64(n - k + 1))
-	return math.Exp(a - b - c - float64(n)*math.Ln2)
-}
+// binomialHalf is the probability of k heads in n fair throws.
+func binomialHalf(n, k int) float64 { return math.Ldexp(binomial(n, k), -n) }
 
 // MannWhitney is the two-sided p-value of a and b coming from the same distribution: exact, ties
 // included, up to 50 values in all; by the normal approximation beyond.
@@ -163,11 +158,13 @@ func subsetSums(ranks []int, n int) []float64 {
 	return ways[n]
 }
 
+// binomial is n over k: exact up to 2^53, and finite up to n = 1000, which is more runs than anybody makes.
 func binomial(n, k int) float64 {
-	a, _ := math.Lgamma(float64(n + 1))
-	b, _ := math.Lgamma(float64(k + 1))
-	c, _ := math.Lgamma(float64(n - k + 1))
-	return math.Round(math.Exp(a - b - c))
+	v := 1.0
+	for i := 1; i <= min(k, n-k); i++ {
+		v = v * float64(n-min(k, n-k)+i) / float64(i)
+	}
+	return v
 }
 
 // normalMannWhitney: with continuity correction and the variance corrected for ties. doubled is the
