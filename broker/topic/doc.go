@@ -9,12 +9,14 @@
 // A Topic Filter without a wildcard is found by one hash of the whole Topic Name. Only
 // filters with wildcards are walked, and they lie in two places:
 //
-//	exact   256 shards by the hash of the name        site/7/dev/12/temp
-//	pair     64 shards by the hash of two levels      site/7/+/12/temp   site/7/#
-//	head      1 shard, wildcard in the first two      site/+/dev/#   +/x   #
+//	exact   256 shards by the hash of the name            site/7/dev/12/temp
+//	prefix   64 shards by the hash of the levels before   site/7/dev/+/temp   site/7/#
+//	         the first wildcard: two, or three if there are more
+//	head      1 shard, wildcard in the first two levels   site/+/dev/#   +/x   #
 //
-// So a Match looks at one shard of each kind. Two levels, because real trees begin with
-// one "company/" for everybody, and a shard for each first level would be one shard.
+// So a Match looks at one exact shard, two prefix shards and the head. More than the
+// first level, because real trees begin with one "company/" for everybody, or with
+// "company/prod/", and all would lie in one shard.
 //
 // Each shard is an open-addressed table over an arena of words that holds no pointer:
 // the garbage collector has nothing to scan in a million subscriptions. Writers lock the

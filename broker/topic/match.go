@@ -7,7 +7,7 @@ package topic
 func (t *Tree) Match(r *Result, name []byte) {
 	r.reset(t)
 	hash := t.whole(name)
-	r.note(0, genOf(hash))
+	r.note(seenExact, genOf(hash))
 	if tb := t.exact[hash%exactShards].table.Load(); tb != nil {
 		if at := tb.find(hash, name); at != 0 {
 			if w := tb.load(at + exactValue); w != 0 {
@@ -20,36 +20,39 @@ func (t *Tree) Match(r *Result, name []byte) {
 }
 
 // walk takes what the filters with wildcards give. It goes level by level through the
-// head shard and, from the third level on, through one pair shard too: a level is hashed
-// once for all nodes reached, and the look-ups of one level do not wait for each other.
+// head shard and, behind the second and the third level, through a prefix shard each: a
+// level is hashed once for all nodes reached, and the look-ups of one level do not wait
+// for each other.
 func (t *Tree) walk(r *Result, name []byte) {
 	var level part
 	rest, more := t.next(&level, name)
-	r.note(1, generations)
-	r.note(2, genOf(t.edge(&level, 0)))
-	r.note(3, generations) // Unless there is a second level.
-	r.head.start(t.head.table.Load())
-	r.pair.start(nil)
-	if r.head.table != nil {
-		r.head.nodes = append(r.head.nodes, nodeRoot)
-		// [v5 MQTT-4.7.2-1]: no wildcard in the place of a level that begins with $.
-		r.head.step(r, &level, len(name) == 0 || name[0] != '$')
-	}
-	if more {
-		rest, more = t.next(&level, rest)
-		t.enterPair(r, leading(name, rest, more))
-		r.head.step(r, &level, true)
-	}
-	for more && len(r.head.nodes)|len(r.pair.nodes) != 0 {
+	r.note(seenAny, generations)
+	r.note(seenFirst, genOf(t.edge(&level, 0)))
+	r.note(seenTwo, generations) // Unless there are as many levels.
+	r.note(seenThree, generations)
+	r.head.start(t.head.table.Load(), nodeRoot)
+	r.two.start(nil, 0)
+	r.three.start(nil, 0)
+	// [v5 MQTT-4.7.2-1]: no wildcard in the place of a level that begins with $.
+	r.head.step(r, &level, len(name) == 0 || name[0] != '$')
+	for depth := 2; more; depth++ {
+		if depth > prefixLevels && len(r.head.nodes)|len(r.two.nodes)|len(r.three.nodes) == 0 {
+			return // No filter goes as deep as the name.
+		}
 		rest, more = t.next(&level, rest)
 		r.head.step(r, &level, true)
-		r.pair.step(r, &level, true)
-	}
-	if more {
-		return // No filter goes as deep as the name.
+		r.two.step(r, &level, true)
+		r.three.step(r, &level, true)
+		switch depth {
+		case 2:
+			t.enter(r, &r.two, seenTwo, leading(name, rest, more))
+		case 3:
+			t.enter(r, &r.three, seenThree, leading(name, rest, more))
+		}
 	}
 	r.head.finish(r)
-	r.pair.finish(r)
+	r.two.finish(r)
+	r.three.finish(r)
 }
 
 // leading is name without rest and, if rest follows one, without the slash between them.
@@ -60,18 +63,13 @@ func leading(name, rest []byte, more bool) []byte {
 	return name
 }
 
-// enterPair begins the walk below the first two levels.
-func (t *Tree) enterPair(r *Result, two []byte) {
-	level := t.part(two)
-	hash := t.edge(&level, nodeRoot)
-	r.note(3, genOf(hash))
-	tb := t.pair[hash%pairShards].table.Load()
-	if tb == nil {
-		return
-	}
-	r.pair.start(tb)
-	if at := tb.child(hash, nodeRoot, &level); at != 0 {
-		r.pair.nodes = append(r.pair.nodes, at)
+// enter begins the walk behind the first levels of the name.
+func (t *Tree) enter(r *Result, f *frontier, seen int, levels []byte) {
+	first := t.part(levels)
+	hash := t.edge(&first, nodeRoot)
+	r.note(seen, genOf(hash))
+	if tb := t.prefix[hash%prefixShards].table.Load(); tb != nil {
+		f.start(tb, tb.child(hash, nodeRoot, &first))
 	}
 }
 
@@ -81,13 +79,20 @@ type frontier struct {
 	nodes, next []uint32
 }
 
-func (f *frontier) start(t *table) {
+// start begins at one node; at none if t is nil or at is 0.
+func (f *frontier) start(t *table, at uint32) {
 	f.table = t
 	f.nodes = f.nodes[:0]
+	if t != nil && at != 0 {
+		f.nodes = append(f.nodes, at)
+	}
 }
 
 // step goes one level down; wild says whether wildcards stand for this level.
 func (f *frontier) step(r *Result, level *part, wild bool) {
+	if len(f.nodes) == 0 {
+		return
+	}
 	next := f.next[:0]
 	t, h := f.table, &r.tree.hasher
 	for _, at := range f.nodes {

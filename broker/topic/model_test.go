@@ -269,8 +269,8 @@ func (t *Tree) eachShard(f func(*shard)) {
 	for i := range t.exact {
 		f(&t.exact[i])
 	}
-	for i := range t.pair {
-		f(&t.pair[i])
+	for i := range t.prefix {
+		f(&t.prefix[i])
 	}
 	f(&t.head)
 }

@@ -24,14 +24,24 @@ type Result struct {
 
 	ids  []uint32
 	tree *Tree
-	seen [4]counted
+	seen [seenCounters]counted
 
 	// Used during Match only.
-	words      []packed // Subscriptions that stood in the value itself.
-	lists      []*list
-	head, pair frontier
-	index      index
+	words            []packed // Subscriptions that stood in the value itself.
+	lists            []*list
+	head, two, three frontier
+	index            index
 }
+
+// Which counters a Result remembers: what a change that concerns its name adds to.
+const (
+	seenExact = iota // Of the whole name.
+	seenAny          // Of filters that begin with a wildcard.
+	seenFirst        // Of the first level,
+	seenTwo          // the first two
+	seenThree        // and the first three.
+	seenCounters
+)
 
 // counted is a counter of changes as Match saw it.
 type counted struct {
@@ -87,7 +97,7 @@ func (r *Result) settle() {
 	}
 	clear(r.lists)
 	r.lists = r.lists[:0]
-	r.head.table, r.pair.table = nil, nil // A Result at rest keeps no table that was replaced.
+	r.head.table, r.two.table, r.three.table = nil, nil, nil // A Result at rest keeps no table that was replaced.
 }
 
 // appendList appends the subscribers of l, none of whom is in r yet.
@@ -193,14 +203,17 @@ func (r *Result) enter(subs []packed) {
 
 // look adds subs to the targets, without entering them in the index.
 func (r *Result) look(subs []packed) {
-	r.Targets = slices.Grow(r.Targets, len(subs))
+	n := len(r.Targets)
+	targets := slices.Grow(r.Targets, len(subs))[:n+len(subs)]
 	for _, p := range subs {
-		if _, t := r.index.slot(r.Targets, p.who()); t >= 0 {
-			r.join(&r.Targets[t], p)
+		if _, t := r.index.slot(targets, p.who()); t >= 0 {
+			r.join(&targets[t], p)
 			continue
 		}
-		r.append1(p)
+		r.target(&targets[n], p)
+		n++
 	}
+	r.Targets = targets[:n]
 }
 
 func (r *Result) append1(p packed) {

@@ -12,7 +12,7 @@ const (
 )
 
 // The head of a record in a table of filters with wildcards: a node. Its key is a level;
-// in a pair shard the first key is two levels, "site/7".
+// in a prefix shard the first key is two levels or three, "site/7/dev".
 //
 // A leaf is six words, of which the key is one or two.
 const (

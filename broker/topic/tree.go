@@ -8,9 +8,13 @@ import (
 
 // Numbers of shards: powers of two, so that the low bits of a hash choose.
 const (
-	exactShards = 256
-	pairShards  = 64
+	exactShards  = 256
+	prefixShards = 64
 )
+
+// prefixLevels is how many literal levels at the beginning of a filter choose its shard,
+// if it has as many; two if it has only those.
+const prefixLevels = 3
 
 // generations is how many counters of changes there are, a power of two. More than
 // shards: a changed filter then voids fewer of the Results somebody has kept.
@@ -21,12 +25,12 @@ const generations = 4096
 type Tree struct {
 	hasher // Immutable.
 
-	exact [exactShards]shard
-	pair  [pairShards]shard
-	head  shard
+	exact  [exactShards]shard
+	prefix [prefixShards]shard
+	head   shard
 
 	// Counters of changes, for Current: by the hash of the name for exact filters, of
-	// two levels for a pair shard, of the first level for "a/+"; the last is for
+	// the prefix, of the first level for "a/+"; the last is for
 	// filters that begin with a wildcard.
 	gens [generations + 1]atomic.Uint64
 	size atomic.Int64
@@ -38,8 +42,8 @@ func NewTree() *Tree {
 	for i := range t.exact {
 		t.exact[i].head, t.exact[i].hasher = exactHead, &t.hasher
 	}
-	for i := range t.pair {
-		t.pair[i].head, t.pair[i].hasher = nodeHead, &t.hasher
+	for i := range t.prefix {
+		t.prefix[i].head, t.prefix[i].hasher = nodeHead, &t.hasher
 	}
 	t.head.head, t.head.hasher = nodeHead, &t.hasher
 	return t
@@ -91,8 +95,8 @@ type place struct {
 	*shard
 	gen  *atomic.Uint64
 	hash uint64 // Of first: what chooses the shard.
-	// What comes first below the root: the whole filter if it is exact, two levels in
-	// a pair shard, nothing in the head shard.
+	// What comes first below the root: the whole filter if it is exact, two or three
+	// levels in a prefix shard, nothing in the head shard.
 	first []byte
 	// The levels behind first, to be walked; nil for an exact filter.
 	levels []byte
@@ -104,19 +108,35 @@ func (t *Tree) place(filter []byte) place {
 		h := t.whole(filter)
 		return place{&t.exact[h%exactShards], t.gen(h), h, filter, nil}
 	}
-	one, rest, _ := bytes.Cut(filter, slash)
-	if isWildcard(one) {
+	literal, rest := prefix(filter)
+	switch levels := bytes.Count(literal, slash) + 1; {
+	case literal == nil:
 		return place{&t.head, &t.gens[generations], 0, nil, filter}
-	}
-	two, rest, _ := bytes.Cut(rest, slash)
-	if isWildcard(two) {
-		level := t.part(one)
+	case levels == 1:
+		level := t.part(literal)
 		return place{&t.head, t.gen(t.edge(&level, 0)), 0, nil, filter}
 	}
-	first := filter[:len(one)+1+len(two)]
-	level := t.part(first)
+	level := t.part(literal)
 	h := t.edge(&level, nodeRoot)
-	return place{&t.pair[h%pairShards], t.gen(h), h, first, rest}
+	return place{&t.prefix[h%prefixShards], t.gen(h), h, literal, rest}
+}
+
+// prefix splits the literal levels before the first wildcard, at most three, off a filter
+// that has one. It is nil if there are none: "/+" has one, which is empty.
+func prefix(filter []byte) (literal, rest []byte) {
+	end, rest := -1, filter
+	for range prefixLevels {
+		level, behind, _ := cut(rest)
+		if isWildcard(level) {
+			break
+		}
+		end += len(level) + 1
+		rest = behind
+	}
+	if end < 0 {
+		return nil, filter
+	}
+	return filter[:end:end], rest
 }
 
 var slash = []byte{'/'}

@@ -185,7 +185,7 @@ func TestChurnIsBounded(t *testing.T) {
 			tree.Subscribe(f, Subscription{Subscriber: Subscriber(i + 1)})
 		}
 	}
-	if after := tree.words(); after > 2*before+64*(exactShards+pairShards) {
+	if after := tree.words(); after > 2*before+64*(exactShards+prefixShards) {
 		t.Errorf("%d words before, %d after", before, after)
 	}
 	if tree.Len() != n {
