@@ -15,9 +15,9 @@ import (
 	"mqttbench/broker/packet"
 )
 
-// BenchmarkPublish is the cost of a publish in this process, kernel included, against mosquitto: 1000 clients on one loop.
-// "lone": each message is written, and each acknowledgement read, on its own (one message in flight for each client; paced, so
-// that the broker's turn does not end with many). "window": 20 in flight.
+// BenchmarkPublish is the cost of a publish in this process, kernel included, against mosquitto: 1000 clients
+// on one loop. "lone": each message is written, and each acknowledgement read, on its own (one message in
+// flight for each client; paced, so that the broker's turn does not end with many). "window": 20 in flight.
 func BenchmarkPublish(b *testing.B) {
 	for _, w := range []int{1, 20} {
 		for q := range packet.QoS(3) {
@@ -117,7 +117,8 @@ func cpu() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkIdle is the memory of a connected client that does nothing: heap, stacks and what the runtime needs for them.
+// BenchmarkIdle is the memory of a connected client that does nothing: heap, stacks and what the runtime
+// needs for them.
 func BenchmarkIdle(b *testing.B) {
 	e := newEngine(b, NativeOptions{})
 	g := e.Groups()[0]

@@ -9,8 +9,9 @@ import (
 	"mqttbench/broker/packet"
 )
 
-// TestAgainstMosquitto: messages of every QoS and version through a real broker, with the publisher and the subscriber cut
-// again and again. At QoS 2 each message arrives exactly once and in order; at QoS 1 at least once, none overtaking; at QoS 0 at most once.
+// TestAgainstMosquitto: messages of every QoS and version through a real broker, with the publisher and the
+// subscriber cut again and again. At QoS 2 each message arrives exactly once and in order; at QoS 1 at least
+// once, none overtaking; at QoS 0 at most once.
 func TestAgainstMosquitto(t *testing.T) {
 	url := mosquitto(t)
 	for _, v := range []packet.Version{packet.V311, packet.V5} {

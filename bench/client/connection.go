@@ -10,8 +10,7 @@ import (
 // A state is that of a client's Network Connection.
 //
 //	offline ──Connect──► dialling ──Opened──► greeting ──CONNACK──► online
-//	   ▲                                                              │
-//	   └──────────────────────────── Closed ──────────────────────────┘
+//	any of these ──Closed──► offline
 type state uint8
 
 const (
@@ -24,7 +23,8 @@ const (
 // A client is one MQTT client: the Handler of its Network Connection, one after the other, and its session.
 // Everything in it is owned by the group's loop.
 //
-// An idle one is this struct of 288 bytes and what the transport needs; the two halves of the session are made when first used.
+// An idle one is this struct of 288 bytes and what the transport needs; the two halves of the session are
+// made when first used.
 type client struct {
 	// Immutable, but for o.ClientID when the server assigns it.
 	g   *group
@@ -123,8 +123,17 @@ func (c *client) connack(f *packet.Frame) error {
 		return violation(packet.ProtocolError, "v5 MQTT-3.2.2-2", "Session Present after Clean Start")
 	}
 	c.accept(&p)
-	c.greeted(p.SessionPresent)
+	c.greeted(c.isPresent(&p))
 	return nil
+}
+
+// isPresent reports whether the server has kept the session. MQTT 3.1 has no word for it: there a session that
+// should have been kept is taken to be.
+func (c *client) isPresent(p *packet.Connack) bool {
+	if c.o.Version == packet.V31 {
+		return !c.o.CleanStart && c.times > 0
+	}
+	return p.SessionPresent
 }
 
 // accept takes over the server's conditions, which hold for this connection only.
@@ -263,8 +272,8 @@ func (c *client) Closed(err error) {
 	}
 }
 
-// pingAt is when PINGREQ is due if nothing else is sent, ns. The Keep Alive bounds the time between two packets, [v5
-// MQTT-3.1.2-20], so a quarter of it is left for the way.
+// pingAt is when PINGREQ is due if nothing else is sent, ns. The Keep Alive bounds the time between two
+// packets, [v5 MQTT-3.1.2-20], so a quarter of it is left for the way.
 func (c *client) pingAt() int64 {
 	return c.lastOut + int64(c.keepAlive)*int64(time.Second)*3/4
 }

@@ -78,22 +78,25 @@ type Observer interface {
 	Took(p Phase, d time.Duration)
 	// Writable: after Publish had returned false, it may be called again.
 	Writable()
-	// Disconnected: the connection is over. err nil: this side closed it. The session (unacknowledged messages, QoS 2 identifiers) is kept.
+	// Disconnected: the connection is over. err nil: this side closed it. The session (unacknowledged
+	// messages, QoS 2 identifiers) is kept.
 	Disconnected(err error, now int64)
 }
 
 // A Client is one MQTT client with its session. All methods are called on its Group.
 type Client interface {
-	// Connect opens a Network Connection and, once CONNACK says that a session is present, resends what is owed: unacknowledged PUBLISH with DUP, PUBREL,
-	// original identifiers, original order. If the server has lost the session, unacknowledged QoS 1/2 messages are published anew (new exchange, DUP 0), before
-	// any new traffic, and incoming QoS 2 identifiers are forgotten. While connecting or connected it does nothing; while closing, it
-	// takes effect after Disconnected.
+	// Connect opens a Network Connection and, once CONNACK says that a session is present, resends what is
+	// owed: unacknowledged PUBLISH with DUP, PUBREL, original identifiers, original order. If the server has
+	// lost the session, unacknowledged QoS 1/2 messages are published anew (new exchange, DUP 0), before any
+	// new traffic, and incoming QoS 2 identifiers are forgotten. While connecting or connected it does
+	// nothing; while closing, it takes effect after Disconnected.
 	Connect()
 	// Subscribe and Unsubscribe do nothing unless connected, and are not repeated after a connection is lost.
 	Subscribe(filters []string, qos packet.QoS)
 	Unsubscribe(filters []string)
 	// Publish puts m on the wire now and reports false when it may not: not connected, window full (QoS 1/2),
-	// resends still waiting for the server's Receive Maximum, or the outbox is full. Then nothing happened; Writable follows.
+	// resends still waiting for the server's Receive Maximum, or the outbox is full. Then nothing happened;
+	// Writable follows.
 	Publish(m *Message) bool
 	// Disconnect sends DISCONNECT and closes. Cut closes with a TCP RST, saying nothing.
 	Disconnect()

@@ -22,12 +22,12 @@
 //	PUBLISH received (QoS 2)    PUBREC, if the server resends   forgotten
 //	SUBSCRIBE sent, no answer   nothing: the caller's to repeat nothing
 //
-// All PUBREL go first, in the order of their PUBREC, [v5 MQTT-4.6.0-4]; then the PUBLISH in the order in which they
-// were first sent, [v5 MQTT-4.6.0-1], as many at a time as the server's Receive Maximum of this connection allows; and
-// only then new messages of any QoS. A message whose PUBREC had come when the server lost its session cannot
-// complete its exchange any more. It counts as acknowledged, because the server had taken ownership with the PUBREC
-// [v5 4.3.3]: what became of it is what a delivery ledger is to find out. Publishing it anew would risk a
-// duplicate of our own making.
+// All PUBREL go first, in the order of their PUBREC, [v5 MQTT-4.6.0-4]; then the PUBLISH in the order in
+// which they were first sent, [v5 MQTT-4.6.0-1], as many at a time as the server's Receive Maximum of this
+// connection allows; and only then new messages of any QoS. A message whose PUBREC had come when the server
+// lost its session cannot complete its exchange any more. It counts as acknowledged, because the server had
+// taken ownership with the PUBREC [v5 4.3.3]: what became of it is what a delivery ledger is to find out.
+// Publishing it anew would risk a duplicate of our own making.
 //
 // The package knows no plan, no schedule, no ledger, and nothing of the broker but its wire format.
 package client

@@ -265,7 +265,8 @@ func mosquitto(t testing.TB) string {
 	port := l.Addr().(*net.TCPAddr).Port
 	l.Close()
 	conf := filepath.Join(t.TempDir(), "mosquitto.conf")
-	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 0\nlog_type none\n", port)
+	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\n", port) +
+		"max_inflight_messages 0\nmax_queued_messages 0\nlog_type none\n"
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,9 @@ import "mqttbench/broker/packet"
 
 // An idSet is the set of Packet Identifiers of QoS 2 messages that were received and not yet released.
 //
-// A flat bitmap would be 8 KiB for each client. Servers hand identifiers out in sequence, so that only a page or two of the 64 are
-// in use at a time; empty pages go back to the group, and in the steady state nothing is allocated.
+// A flat bitmap would be 8 KiB for each client. Servers hand identifiers out in sequence, so that only a page
+// or two of the 64 are in use at a time; empty pages go back to the group, and in the steady state nothing is
+// allocated.
 type idSet struct {
 	pages [64]*idPage
 }

@@ -44,9 +44,9 @@ type slot struct {
 
 // outgoing is the sender's half of a session: every exchange that this client has begun and that is not complete.
 //
-// The slot of an identifier is the identifier modulo the number of slots, a power of two. Identifiers are handed out in
-// rotation, not lowest first: a late or doubled acknowledgement of the server's then meets no exchange and is
-// counted, where it would otherwise complete somebody else's.
+// The slot of an identifier is the identifier modulo the number of slots, a power of two. Identifiers are
+// handed out in rotation, not lowest first: a late or doubled acknowledgement of the server's then meets no
+// exchange and is counted, where it would otherwise complete somebody else's.
 type outgoing struct {
 	slots    []slot
 	used     int // Slots that are not free.

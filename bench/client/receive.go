@@ -93,8 +93,8 @@ func (c *client) handle(f *packet.Frame) error {
 	return violation(packet.ProtocolError, "v5 2.1.2", fmt.Sprintf("packet type %d from a server", f.Type))
 }
 
-// received deals with a PUBLISH. Its acknowledgement is due only when the observer has returned; not at all when the
-// observer closed the connection.
+// received deals with a PUBLISH. Its acknowledgement is due only when the observer has returned; not at all
+// when the observer closed the connection.
 func (c *client) received(f *packet.Frame) error {
 	p := &c.g.publish
 	if err := p.Decode(c.o.Version, f.Flags, f.Body); err != nil {
@@ -165,8 +165,9 @@ func (c *client) acknowledged(f *packet.Frame) error {
 	case f.Type == packet.PUBACK:
 		c.finish(x, PublishAck, a.Reason)
 	default:
-		// Whatever a PUBCOMP says, the server had taken the message with its PUBREC. In particular 0x92 is how a server that completed the
-		// exchange before the connection broke answers the PUBREL that is sent again, [v5 3.7.2.1].
+		// Whatever a PUBCOMP says, the server had taken the message with its PUBREC. In particular 0x92 is
+		// how a server that completed the exchange before the connection broke answers the PUBREL that is
+		// sent again, [v5 3.7.2.1].
 		c.finish(x, ReleaseComp, packet.Success)
 	}
 	return nil

@@ -35,6 +35,7 @@ type play struct {
 const (
 	connect311      = "10 0D 0004 4D515454 04 00 003C 0001 63"
 	connect311Clean = "10 0D 0004 4D515454 04 02 003C 0001 63"
+	connect31       = "10 0F 0006 4D5149736470 03 00 003C 0001 63"
 	connect5        = "10 0E 0004 4D515454 05 00 003C 00 0001 63"
 )
 
@@ -233,6 +234,17 @@ var plays = []play{
 		open 20 02 01 00
 		C 3A 06 0001 74 0001 61
 		inflight 1`},
+	{name: "MQTT 3.1 cannot say that a session is present", version: packet.V31, script: `
+		open 20 02 00 00
+		publish 2 a b
+		C 34 06 0001 74 0001 61
+		C 34 06 0001 74 0002 62
+		S 50 02 0001
+		C 62 02 0001
+		drop
+		open 20 02 00 00
+		C 62 02 0001
+		C 3C 06 0001 74 0002 62`},
 	{name: "version 5 resume", version: packet.V5, script: `
 		open 20 03 00 00 00
 		publish 1 a
@@ -540,6 +552,8 @@ func (a *actor) connect() string {
 	case a.id == "":
 		a.id = "c" // The next time it has one.
 		return "10 0D 0004 4D515454 05 00 003C 00 0000"
+	case a.version == packet.V31:
+		return connect31
 	case a.version == packet.V5:
 		return connect5
 	case a.clean:

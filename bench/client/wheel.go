@@ -9,8 +9,8 @@ const (
 
 // A wheel holds the deadlines of a group's clients: connect timeout and keep alive.
 //
-// The exact deadline is the client's own and moves with every packet sent; the wheel only knows when to look. So sending
-// touches no timer, and 10,000 idle clients cost a look each every 16 seconds.
+// The exact deadline is the client's own and moves with every packet sent; the wheel only knows when to look.
+// So sending touches no timer, and 10,000 idle clients cost a look each every 16 seconds.
 type wheel struct {
 	bucket [wheelBuckets]*client // Doubly linked through client.later, client.sooner.
 	n      int                   // Clients in it.

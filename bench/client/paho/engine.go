@@ -55,8 +55,9 @@ func (e *engine) Close() error {
 	return nil
 }
 
-// A group serialises by a mutex: whoever holds mu is "on the group". Paho's goroutines take it to call an Observer; the group's own
-// goroutine runs what is posted and the timer. Nobody calls Paho while holding it, since Paho may block.
+// A group serialises by a mutex: whoever holds mu is "on the group". Paho's goroutines take it to call an
+// Observer; the group's own goroutine runs what is posted and the timer. Nobody calls Paho while holding it,
+// since Paho may block.
 type group struct {
 	wake  chan struct{} // Tells run to look again.
 	links sync.WaitGroup
@@ -80,7 +81,7 @@ func (g *group) lock() {
 	g.now = transport.Clock()
 }
 
-// New implements client.Group. Unlike the clients' methods it may be called from anywhere but an Observer's call on this group.
+// New implements client.Group.
 func (g *group) New(o client.Options, obs client.Observer) client.Client {
 	c := newPahoClient(g, o, obs)
 	g.Post(func() { g.clients = append(g.clients, c) })

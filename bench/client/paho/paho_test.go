@@ -199,8 +199,9 @@ func publish(t testing.TB, g client.Group, c client.Client, q packet.QoS, x stri
 	})
 }
 
-// TestResume: what was not acknowledged is sent again in order, with DUP and its own identifiers, and is not taken for acknowledged by
-// that. The PUBLISH of "b" after its PUBREC is the fault of Paho's that the package's doc names: should this fail one day, rewrite both.
+// TestResume: what was not acknowledged is sent again in order, with DUP and its own identifiers, and is not
+// taken for acknowledged by that. The PUBLISH of "b" after its PUBREC is the fault of Paho's that the
+// package's doc names: should this fail one day, rewrite both.
 func TestResume(t *testing.T) {
 	s, r, g := newFake(t), newRecorder(), newGroup(t)
 	c := g.New(client.Options{URL: s.url(), ClientID: "c"}, r)
@@ -382,8 +383,8 @@ func TestTimer(t *testing.T) {
 	})
 }
 
-// TestAgainstMosquitto: numbered messages through a real broker with cuts. The publisher is not cut at QoS 2, where Paho
-// makes duplicates.
+// TestAgainstMosquitto: numbered messages through a real broker with cuts. The publisher is not cut at QoS 2,
+// where Paho makes duplicates.
 func TestAgainstMosquitto(t *testing.T) {
 	url := mosquitto(t)
 	for q := range packet.QoS(3) {

@@ -10,12 +10,12 @@ import (
 	"mqttbench/broker/transport"
 )
 
-// errCut is what Paho sees of a connection that was cut. It must not be net.ErrClosed, which Paho takes for its own doing and
-// passes over in silence.
+// errCut is what Paho sees of a connection that was cut. It must not be net.ErrClosed, which Paho takes for
+// its own doing and passes over in silence.
 var errCut = errors.New("cut by this side")
 
-// A socket is the net.Conn that Paho works on. It can be cut, and it watches for the CONNACK, whose time, code and Session Present flag
-// Paho tells too late or not at all.
+// A socket is the net.Conn that Paho works on. It can be cut, and it watches for the CONNACK, whose time,
+// code and Session Present flag Paho tells too late or not at all.
 type socket struct {
 	net.Conn
 	connack func(present bool, code byte, at int64)

@@ -8,8 +8,9 @@ import (
 	"github.com/eclipse/paho.mqtt.golang/packets"
 )
 
-// A store is Paho's own ordered store with an ear in it. (Paho's default store resends in random order.) Its client's connections use it one
-// after the other; so the Close of the last one must not take it from the next.
+// A store is Paho's own ordered store with an ear in it. (Paho's default store resends in random order.) Its
+// client's connections use it one after the other; so the Close of the last one must not take it from the
+// next.
 //
 // Keys are "o.ID" for what this side sends and "i.ID" for what it receives.
 type store struct {
