@@ -27,7 +27,7 @@ type client struct {
 	// Guarded by mu
 	sess    session.Session
 	will    *will
-	filters filters
+	filters *filters         // Nil before the first subscription.
 	backlog *backlog         // Retained QoS 0 messages that the outbox had no room for.
 	number  topic.Subscriber // 0 before the first subscription.
 	expiry  uint32           // Session Expiry Interval, seconds; neverExpires.
@@ -99,8 +99,6 @@ type filters struct {
 
 const fewFilters = 16
 
-func (f *filters) len() int { return len(f.few) + len(f.many) }
-
 // add expects a filter that is not there.
 func (f *filters) add(filter string) {
 	switch {
@@ -125,8 +123,11 @@ func (f *filters) remove(filter string) {
 	}
 }
 
-// each calls do for all.
+// each calls do for all. A nil f has none.
 func (f *filters) each(do func(filter string)) {
+	if f == nil {
+		return
+	}
 	for _, s := range f.few {
 		do(s)
 	}

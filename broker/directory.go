@@ -87,14 +87,6 @@ func (d *directory) remove(cl *client, now int64) bool {
 	return true
 }
 
-// find is for tests and diagnosis.
-func (d *directory) find(id string) *client {
-	sh := d.shard([]byte(id))
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	return sh.by[id]
-}
-
 // numbers gives clients that subscribe the small numbers that stand for them in
 // the topic tree, and finds clients by number without a lock.
 //

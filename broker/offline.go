@@ -114,7 +114,7 @@ func (l *loop) end(cl *client) {
 	old := cl.conn.Load()
 	cl.conn.Store(nil)
 	w, subscribed, number := cl.will, cl.filters, cl.number
-	cl.will, cl.filters, cl.number, cl.backlog = nil, filters{}, 0, nil
+	cl.will, cl.filters, cl.number, cl.backlog = nil, nil, 0, nil
 	cl.sess.Clear()
 	cl.mu.Unlock()
 

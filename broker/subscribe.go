@@ -60,6 +60,9 @@ func (c *conn) subscribeLocked(s *packet.Subscription, subID uint32) packet.Reas
 		NoLocal: s.NoLocal, RetainAsPublished: s.RetainAsPublished, ID: subID,
 	})
 	if !existed {
+		if cl.filters == nil {
+			cl.filters = new(filters)
+		}
 		cl.filters.add(filter)
 	}
 	if wantsRetained(s, existed) {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"runtime/pprof"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,7 +18,10 @@ import (
 )
 
 // childEnv makes the test binary a broker: see TestMain. It holds the driver's name.
-const childEnv = "MQTTBENCH_TEST_BROKER"
+const (
+	childEnv   = "MQTTBENCH_TEST_BROKER"
+	profileEnv = "MQTTBENCH_TEST_BROKER_PROFILE"
+)
 
 // runChild is a broker for a benchmark, as a process of its own, so that its CPU time is its
 // own. It says its address, and then for each line of input its CPU time in
@@ -37,6 +41,17 @@ func runChild(driver string, in io.Reader, out io.Writer) error {
 		return err
 	}
 	defer s.Close()
+	if path := os.Getenv(profileEnv); path != "" {
+		f, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	fmt.Fprintln(out, s.Addrs()[0])
 	for lines := bufio.NewScanner(in); lines.Scan(); {
 		fmt.Fprintln(out, cpuTime())
@@ -46,6 +61,7 @@ func runChild(driver string, in io.Reader, out io.Writer) error {
 
 type childBroker struct {
 	url string
+	pid int
 	in  io.WriteCloser
 	out *bufio.Reader
 }
@@ -72,7 +88,7 @@ func startChild(b *testing.B, driver string) *childBroker {
 			b.Error(err)
 		}
 	})
-	c := &childBroker{in: in, out: bufio.NewReader(out)}
+	c := &childBroker{pid: cmd.Process.Pid, in: in, out: bufio.NewReader(out)}
 	c.url = c.line(b)
 	return c
 }
@@ -92,6 +108,57 @@ func (c *childBroker) cpu(b *testing.B) (d time.Duration) {
 		b.Fatal(err)
 	}
 	return d
+}
+
+// rss is the memory that the broker holds, bytes; the benchmark is skipped where that is not known.
+func (c *childBroker) rss(b *testing.B) int {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", c.pid))
+	if err != nil {
+		b.Skip(err)
+	}
+	var size, resident int
+	fmt.Sscan(string(text), &size, &resident)
+	return resident * os.Getpagesize()
+}
+
+// BenchmarkConnect is a storm of clients that connect (and then stay): W5, and what each
+// of them holds when it is idle, W6.
+func BenchmarkConnect(b *testing.B) {
+	for _, d := range drivers {
+		for _, subscribed := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%s/subscribed=%v", d.name, subscribed), func(b *testing.B) {
+				connectStorm(b, d.name, subscribed)
+			})
+		}
+	}
+}
+
+func connectStorm(b *testing.B, driver string, subscribed bool) {
+	broker := startChild(b, driver)
+	loops, err := transport.New(transport.Options{Loops: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer loops.Close()
+	w := workload{filter: func(i int) string { return fmt.Sprintf("site/%d/device/%d", i%10, i) }}
+	r := &loadRun{w: &w, ready: make(chan struct{}, b.N)}
+	before, began := broker.rss(b), broker.cpu(b)
+	b.ResetTimer()
+	const atOnce = 200
+	for done := 0; done < b.N; {
+		n := min(atOnce, b.N-done)
+		loops.Loop(0).Post(func() {
+			for i := range n {
+				loops.Loop(0).Dial(broker.url, nil, patience, &loadClient{run: r, sub: subscribed, index: done + i})
+			}
+		})
+		r.await(b, n)
+		done += n
+	}
+	b.StopTimer()
+	b.ReportMetric(float64((broker.cpu(b)-began).Nanoseconds())/1e3/float64(b.N), "broker-cpu-us/op")
+	time.Sleep(time.Second) // For the collector of the child, which is asked for nothing special.
+	b.ReportMetric(float64(broker.rss(b)-before)/float64(b.N), "rss-bytes/op")
 }
 
 // A workload is one of the shapes that brokers are compared by. Its loop is closed: a publisher
