@@ -109,7 +109,8 @@ func TestLedgerAllIsWell(t *testing.T) {
 	}
 }
 
-// TestLedgerLoss: acknowledged and not delivered is lost, at QoS 0 merely gone; with evidence of overload, dropped.
+// TestLedgerLoss: acknowledged and not delivered is lost, at QoS 0 merely gone; with evidence of
+// overload, dropped.
 func TestLedgerLoss(t *testing.T) {
 	s := newScript(t, 1, 1, plan.Clean)
 	s.publish(0, 1, 2, 3, 4)
@@ -340,6 +341,9 @@ func TestLedgerPhantoms(t *testing.T) {
 		s.receive(false, 1_000_000)
 	}
 	s.want(found(result.Phantom, 2+3*maxOffences))
+	if n := len(s.sub.offences); n != maxOffences {
+		t.Errorf("%d offences are kept", n)
+	}
 }
 
 func TestLedgerCounts(t *testing.T) {

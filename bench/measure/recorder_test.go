@@ -42,6 +42,11 @@ func TestRecorderWindow(t *testing.T) {
 	}
 	exactly(t, "second response", second.Series.Response, 2, 1, 1001)
 
+	third := c.Add(r.Swap(2)) // Recorded in the set of the first.
+	if third.Counters != (Counters{}) || third.Series.Response.TotalCount() != 0 || third.Series.Lag.TotalCount() != 0 {
+		t.Errorf("nothing was recorded in the third interval: %+v", third)
+	}
+
 	totals := c.Totals()
 	if totals.Measured != (MeasuredCounts{Sent: 2, Acked: 1, Delivered: 1}) {
 		t.Errorf("measured %+v", totals.Measured)
@@ -110,13 +115,16 @@ func TestCollectorMerges(t *testing.T) {
 		}
 		exactly(t, "response", got.Series.Response, 1, 7, 7)
 	}
+	if len(c.open) != 0 {
+		t.Errorf("%d intervals are still open", len(c.open))
+	}
 	if n := c.Totals().Counters.Connects; n != 1111 {
 		t.Errorf("%d connects in all, want 1111", n)
 	}
 }
 
-// TestSwapPassesOwnership: the group records while a collector merges and empties what it was given. It is the race detector that
-// finds the mistake here.
+// TestSwapPassesOwnership: the group records while a collector merges and empties what it was
+// given. It is the race detector that finds the mistake here.
 func TestSwapPassesOwnership(t *testing.T) {
 	const intervals, each = 50, 200
 	r, c := NewRecorder(0), NewCollector(1)

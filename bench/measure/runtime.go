@@ -17,8 +17,8 @@ type RuntimeUsage struct {
 	Goroutines     uint64 // Now.
 }
 
-// A Distribution is counts of durations: Counts[i] of those in [Bounds[i], Bounds[i+1]) seconds. The outermost bounds
-// may be infinite.
+// A Distribution is counts of durations: Counts[i] of those in [Bounds[i], Bounds[i+1]) seconds.
+// The outermost bounds may be infinite.
 type Distribution struct {
 	Counts []uint64
 	Bounds []float64

@@ -12,10 +12,11 @@ import (
 	"mqttbench/bench/plan"
 )
 
-// TestStallIsCharged runs the experiment that a load generator must pass. A broker answers at once, but freezes
-// for the second second of three. At 1000 messages a second that delays the thousand messages due meanwhile, by anything
-// from 1 ms to a second; a tenth of all messages by 700 ms or more. Whoever measures from the moment of sending sees
-// only the 20 that were in flight, because the others had not been sent: p99 is 0 and the broker perfect.
+// TestStallIsCharged runs the experiment that a load generator must pass. A broker answers at once,
+// but freezes for the second second of three. At 1000 messages a second that delays the thousand
+// messages due meanwhile, by anything from 1 ms to a second; a tenth of all messages by 700 ms or
+// more. Whoever measures from the moment of sending sees only the 20 that were in flight, because
+// the others had not been sent: p99 is 0 and the broker perfect.
 func TestStallIsCharged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGenerator(t, 1000, 3*time.Second)

@@ -35,8 +35,9 @@ func OpenProcess(pid int) (*Process, error) {
 // tick is USER_HZ, which Linux has fixed at 100 a second for what it tells user space.
 const tick = 1e9 / 100
 
-// Sample reads what the process has used. full includes PSS, for which the kernel walks all pages of the process (milliseconds
-// per gigabyte, with its memory map locked): not once a second in the measured part.
+// Sample reads what the process has used. full includes PSS, for which the kernel walks all pages
+// of the process (milliseconds per gigabyte, with its memory map locked): not once a second in the
+// measured part.
 func (p *Process) Sample(full bool) (Usage, error) {
 	stat, err := p.proc.Stat()
 	if err != nil {

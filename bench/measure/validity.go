@@ -51,7 +51,8 @@ const (
 	maxForeign      = 0.05
 )
 
-// Judge applies the gates that the evidence is sufficient for. The validity is that of the worst gate that did not pass.
+// Judge applies the gates that the evidence is sufficient for. The validity is that of the worst
+// gate that did not pass.
 func Judge(e Evidence) (result.Validity, []result.Gate) {
 	var j judge
 	if e.Published {

@@ -70,8 +70,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// TestQueueLimit has published latencies of saturated brokers: 12.378 s at 81 deliveries per second and subscriber is
-// mosquitto's queue of 1000 messages.
+// TestQueueLimit has published latencies of saturated brokers: 12.378 s at 81 deliveries per second
+// and subscriber is mosquitto's queue of 1000 messages.
 func TestQueueLimit(t *testing.T) {
 	if m := QueueLimit(12.378, 81); m.Limit != 1000 || m.Name == "" {
 		t.Errorf("%+v, want the limit of 1000", m)

@@ -202,8 +202,8 @@ func (v *verifier) pair(s *Subscriber, stream int, p *pair) {
 		v.repeats(pub, p.rare, who)
 	}
 	if s.away || !s.connected {
-		// Whoever is away at the end has not been promised anything by now: a clean session nothing at all, a persistent
-		// one no more than that it will get it when it comes.
+		// Whoever is away at the end has not been promised anything by now: a clean session nothing
+		// at all, a persistent one no more than that it will get it when it comes.
 		excused = join(excused, span{p.got.next, max(attempted, p.got.next)})
 	}
 	v.missing(pub, s.effective, missing, excused, who)
@@ -236,7 +236,8 @@ func (v *verifier) missing(pub *Publisher, effective packet.QoS, missing, excuse
 	v.noteSpans(class, missing, who)
 }
 
-// repeats judges what came again or out of order. Both are legal for messages that the publisher has sent twice.
+// repeats judges what came again or out of order. Both are legal for messages that the publisher
+// has sent twice.
 func (v *verifier) repeats(pub *Publisher, x *rare, who Offence) {
 	sample := x.sample
 	sample.Stream, sample.Sub = who.Stream, who.Sub
@@ -264,8 +265,8 @@ func (e *event) offence(who Offence) Offence {
 	return who
 }
 
-// shared judges what the members of a shared subscription received of a stream together. If a member has left, a
-// message may have gone down with it, or been given to another as well.
+// shared judges what the members of a shared subscription received of a stream together. If a
+// member has left, a message may have gone down with it, or been given to another as well.
 func (v *verifier) shared(stream int) {
 	l := v.ledger
 	pub := &l.publishers[stream]

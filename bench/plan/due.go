@@ -2,7 +2,7 @@ package plan
 
 // Due is when message n of a publisher is due, in ns since the start of publishing. It is a pure
 // function of (Arrivals, Rate, Publishers, Seed, pub, n): a multiplication for constant and burst
-// arrivals; some microseconds for Poisson, where whoever asks for one message after another uses
+// arrivals; some ten microseconds for Poisson, where whoever asks for one message after another uses
 // Dues. A plan that is Closed or has no Rate has no due times; Due is then 0.
 func (p *Plan) Due(pub int, n uint32) int64 {
 	period := p.Period()
@@ -56,11 +56,8 @@ func (p *Plan) dueBefore(pub int, t int64) int64 {
 	if t <= first {
 		return 0
 	}
-	// The division may be off by one where the multiplication in Due was rounded.
+	// Division is not the inverse of a product that has been cut to a whole number: it may be one short.
 	n := int64(float64(t-first) / period)
-	for n > 0 && first+tick(uint32(n-1), period) >= t {
-		n--
-	}
 	for first+tick(uint32(n), period) < t {
 		n++
 	}
@@ -113,6 +110,21 @@ func (d *Dues) At(pub int, n uint32) int64 {
 		due += d.plan.phase(pub, d.period)
 	}
 	return due
+}
+
+// Offered is Plan.Offered. Asked for one interval after another it costs some 50 ns for each
+// message in it with Poisson arrivals, where Plan.Offered costs some ten microseconds for each publisher.
+func (d *Dues) Offered(from, to int64) int64 {
+	if d.walks == nil {
+		return d.plan.Offered(from, to)
+	}
+	sum := int64(0)
+	for pub := range d.walks {
+		w := d.walk(pub)
+		sum -= w.before(from, d.period)
+		sum += w.before(max(from, to), d.period)
+	}
+	return sum
 }
 
 func (d *Dues) walk(pub int) *walk {

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"fmt"
 	"math"
 	"math/big"
 	"slices"
@@ -52,7 +53,8 @@ func TestRateDoesNotDrift(t *testing.T) {
 		exact.Inv(exact).Mul(exact, big.NewRat(3*n, 1)).Mul(exact, big.NewRat(1e9, 1))
 		got := new(big.Rat).SetInt64(p.Due(0, n))
 		off, _ := got.Sub(got, exact).Float64()
-		// At one message in three seconds, n are 95 years, and a float64 has 52 days to the nanosecond: allow its rounding.
+		// At one message in three seconds, n are 95 years, and a float64 has 52 days to the
+		// nanosecond: allow its rounding.
 		if limit := 1 + float64(p.Due(0, n))/(1<<52); math.Abs(off) > limit {
 			t.Errorf("rate %v: message %d is due %v ns off", rate, n, off)
 		}
@@ -72,7 +74,8 @@ func TestPhases(t *testing.T) {
 	}
 }
 
-// distance is the statistic of Kolmogorov and Smirnov: the largest difference between the distribution of a sample and cdf.
+// distance is the statistic of Kolmogorov and Smirnov: the largest difference between the
+// distribution of a sample and cdf.
 func distance(sample []float64, cdf func(float64) float64) float64 {
 	slices.Sort(sample)
 	d, n := 0.0, float64(len(sample))
@@ -109,7 +112,13 @@ func TestPoissonGaps(t *testing.T) {
 // TestPoissonCounts: in windows that hold several blocks of 64 messages the counts still vary as much as
 // their mean. A process that fixes the count of each block passes TestPoissonGaps and fails here.
 func TestPoissonCounts(t *testing.T) {
-	const windows, mean = 500, 400
+	for _, mean := range []int64{400, 9000} { // Several parts of level 1, and of level 2.
+		t.Run(fmt.Sprint(mean), func(t *testing.T) { checkDispersion(t, mean) })
+	}
+}
+
+func checkDispersion(t *testing.T, mean int64) {
+	const windows = 500
 	p := paced(Poisson, 1, 1000)
 	sum, squares := 0.0, 0.0
 	for w := range int64(windows) {
@@ -193,6 +202,25 @@ func TestCount(t *testing.T) {
 						t.Errorf("%s, publisher %d: %d messages in [%d, %d), want %d", arrivals, pub, got, from, to, want)
 					}
 				}
+			}
+		}
+	}
+}
+
+// TestDuesOffered: the cursor counts what the pure function counts, in any order of questions.
+func TestDuesOffered(t *testing.T) {
+	for _, arrivals := range []Arrivals{Constant, Poisson, Burst} {
+		p := paced(arrivals, 3, 1000)
+		dues, rng, from := NewDues(p), source(3), int64(0)
+		for i := range 1000 {
+			to := from + int64(rng.next()%2e9) - 1e8
+			if got, want := dues.Offered(from, to), p.Offered(from, to); got != want {
+				t.Fatalf("%s: Dues counts %d messages in [%d, %d), Plan %d", arrivals, got, from, to, want)
+			}
+			from = to
+			if i%20 == 0 {
+				from = int64(rng.next() % 2000e9)
+				dues.At(1, uint32(rng.next()%1e6))
 			}
 		}
 	}

@@ -4,19 +4,20 @@ package plan
 // of message 1,000,000 would take a million draws, and the receiver, who has only a sequence number, needs
 // it for every message. Cutting time into slices with a fixed count each has random access and is not Poisson.
 //
-// What works is that waiting times can be divided from above. Given that 64 messages take time T together,
-// their gaps are distributed as T * w[j] / (w[0]+...+w[63]) with independent exponential w; and where each
-// w stands for m messages and not one, as a gamma of shape m. So a stream is cut into blocks of 64*64*64 messages, which last
-// exactly 64*64*64 mean gaps; those are divided into 64 parts, each into 64, and each of these into single messages:
+// What works is that waiting times can be divided from above. Given that 64 messages take time T
+// together, their gaps are distributed as T * w[j] / (w[0]+...+w[63]) with independent exponential
+// w; and where each w stands for m messages and not one, as a gamma of shape m. So a stream is cut
+// into blocks of 64*64*64 messages, which last exactly 64*64*64 mean gaps; those are divided into
+// 64 parts, each into 64, and each of these into single messages:
 //
 //	level 2     |<----------------- 262144 messages ----------------->|
 //	            | gamma(4096) | gamma(4096) | ...            64 of them |
 //	level 1     | gamma(64) | gamma(64) | ...
 //	level 0     | exp | exp | ...
 //
-// Within a block that is the Poisson process itself, not an approximation; every 262144 messages the
-// rate is exact, so the offered rate has no random walk in a long run. A message costs at most 3*128 draws from nothing,
-// and about two if its predecessor was the last one asked for.
+// Within a block that is the Poisson process itself, not an approximation; every 262144 messages
+// the rate is exact, so the offered rate has no random walk in a long run. A message costs at most
+// 3*128 draws from nothing, and about two if its predecessor was the last one asked for.
 const (
 	fan    = 64
 	fanLog = 6
@@ -34,7 +35,8 @@ type level struct {
 	weight float64 // Of the current one.
 }
 
-// A walk is a position in one publisher's Poisson process. The zero value with a seed is a walk that has not begun.
+// A walk is a position in one publisher's Poisson process. The zero value with a seed is a walk
+// that has not begun.
 type walk struct {
 	seed  uint64
 	begun bool
@@ -123,25 +125,37 @@ func (w *walk) seek(m uint32, period float64) {
 	w.begun = true
 }
 
-// before is how many messages are due before t.
+// before is how many messages are due before t. Like at, it is quick when asked for what comes next.
 func (w *walk) before(t int64, period float64) int64 {
-	const blockLog = levels * fanLog
 	if t <= 0 {
 		return 0
 	}
+	const blockLog = levels * fanLog
 	span := (1 << blockLog) * period
-	m := uint32(min(float64(t)/span, 1<<(32-blockLog)-1)) << blockLog
+	block := uint32(min(float64(t)/span, 1<<(32-blockLog)-1))
+	start := float64(block) * span
 	for n := levels - 1; n >= 0; n-- {
-		w.at(m, period) // Enters the blocks.
 		l := &w.level[n]
-		l.to(n, w.seed, 0)
-		for l.child < fan-1 && int64(l.end()) < t {
-			l.step(n)
+		if !w.begun || l.block != block {
+			l.enter(n, w.seed, block, start, span)
 		}
-		m += l.child << (fanLog * n)
+		l.until(n, w.seed, t)
+		block = block<<fanLog | l.child
+		start, span = l.start+l.scale*l.before, l.scale*l.weight
 	}
+	w.begun = true
 	if int64(w.level[0].end()) < t { // The last part of a block has nothing to step to.
-		return int64(m) + 1
+		return int64(block) + 1
 	}
-	return int64(m)
+	return int64(block)
+}
+
+// until goes to the first part that does not end before t, or the last.
+func (l *level) until(n int, seed uint64, t int64) {
+	if int64(l.start+l.scale*l.before) >= t {
+		l.to(n, seed, 0)
+	}
+	for l.child < fan-1 && int64(l.end()) < t {
+		l.step(n)
+	}
 }

@@ -48,7 +48,6 @@ type Message struct {
 // A Schedule is owned by one group. Its methods allocate nothing.
 type Schedule struct {
 	// Immutable.
-	plan   *Plan
 	end    int64 // ns. Nothing is due from here on.
 	period float64
 	local  []int32 // By publisher: its place in the slices below; -1: not of this schedule.
@@ -71,6 +70,8 @@ type order interface {
 	pass(next uint32, blocked bool)
 	// due is when a message of a publisher is due.
 	due(at int32, seq uint32) int64
+	// before is how many messages of a publisher are due before t.
+	before(at int32, t int64) int64
 	// back takes a publisher in again whose first message not popped is next.
 	back(at int32, next uint32)
 }
@@ -78,7 +79,7 @@ type order interface {
 // NewSchedule makes the schedule of some publishers of a valid plan that has a Rate. pubs is copied.
 func NewSchedule(p *Plan, pubs []int) *Schedule {
 	s := &Schedule{
-		plan: p, end: p.End(), period: p.Period(),
+		end: p.End(), period: p.Period(),
 		local:   make([]int32, p.Publishers),
 		pubs:    make([]int32, len(pubs)),
 		next:    make([]uint32, len(pubs)),
@@ -157,8 +158,7 @@ func (s *Schedule) Late(pub int, now int64) (m Message, ok bool) {
 func (s *Schedule) PopLate(pub int) { s.next[s.local[pub]]++ }
 
 // Unsent is how many messages that are due by now have not been popped: the backlog, and after the
-// end of the plan how many were missed. It looks at every publisher; with Poisson arrivals that is
-// some microseconds for each that is behind.
+// end of the plan how many were missed. It looks at every publisher.
 func (s *Schedule) Unsent(now int64) int64 {
 	now = min(now, s.end-1)
 	sum := int64(0)
@@ -166,7 +166,7 @@ func (s *Schedule) Unsent(now int64) int64 {
 		if s.period == 0 || s.order.due(int32(at), next) > now {
 			continue
 		}
-		sum += s.plan.dueBefore(int(s.pubs[at]), now+1) - int64(next)
+		sum += s.order.before(int32(at), now+1) - int64(next)
 	}
 	return sum
 }
@@ -174,6 +174,8 @@ func (s *Schedule) Unsent(now int64) int64 {
 // A rotation is the order of publishers with equal gaps. They all have the same period, so the order of
 // their phases is the order of every round: no heap is needed, the next one is the neighbour.
 type rotation struct {
+	plan   *Plan
+	pubs   []int
 	period float64
 	turns  []turn  // By phase.
 	phases []int64 // By place in the schedule.
@@ -189,7 +191,10 @@ type turn struct {
 }
 
 func newRotation(p *Plan, pubs []int) *rotation {
-	r := &rotation{period: p.Period(), turns: make([]turn, len(pubs)), phases: make([]int64, len(pubs))}
+	r := &rotation{
+		plan: p, pubs: slices.Clone(pubs), period: p.Period(),
+		turns: make([]turn, len(pubs)), phases: make([]int64, len(pubs)),
+	}
 	for i, pub := range pubs {
 		r.phases[i] = p.Due(pub, 0)
 		r.turns[i] = turn{phase: r.phases[i], pub: int32(i)}
@@ -216,6 +221,8 @@ func (r *rotation) pass(uint32, bool) {
 }
 
 func (r *rotation) due(at int32, seq uint32) int64 { return tick(seq, r.period) + r.phases[at] }
+
+func (r *rotation) before(at int32, t int64) int64 { return r.plan.dueBefore(r.pubs[at], t) }
 
 func (r *rotation) back(int32, uint32) {} // The rotation comes by of its own accord.
 
@@ -270,6 +277,12 @@ func (h *heap) pass(next uint32, blocked bool) {
 }
 
 func (h *heap) due(at int32, seq uint32) int64 { return h.walks[at].at(seq, h.period) }
+
+// before walks a copy ahead: the walk itself stays at the next message, which will be asked for again.
+func (h *heap) before(at int32, t int64) int64 {
+	ahead := h.walks[at]
+	return ahead.before(t, h.period)
+}
 
 func (h *heap) back(at int32, next uint32) {
 	if h.held[at] { // Its turn had not come. Peek will see that the node is old.

@@ -115,6 +115,9 @@ func driveSchedule(t *testing.T, arrivals Arrivals, seed uint64) {
 			s.Pop()
 			naive.next[m.Pub]++
 		}
+		if h, ok := s.order.(*heap); ok && len(h.nodes) > len(pubs) {
+			t.Fatalf("at %d: %d nodes for %d publishers", now, len(h.nodes), len(pubs))
+		}
 		unsent := int64(0)
 		for _, pub := range pubs {
 			unsent += p.Count(pub, 0, min(now+1, p.End())) - int64(naive.next[pub])
@@ -123,6 +126,10 @@ func driveSchedule(t *testing.T, arrivals Arrivals, seed uint64) {
 			t.Fatalf("at %d: %d messages unsent, want %d", now, got, unsent)
 		}
 		for _, pub := range pubs {
+			if rng.next()%16 == 0 { // As when a connection breaks, at any time.
+				s.Block(pub)
+				naive.blocked[pub] = true
+			}
 			if rng.next()%4 == 0 {
 				free(t, s, &naive, pub, now, int(rng.next()%6))
 			}
@@ -148,6 +155,31 @@ func free(t *testing.T, s *Schedule, naive *naiveSchedule, pub int, now int64, l
 		}
 		s.PopLate(pub)
 		naive.next[pub]++
+	}
+}
+
+// TestLateWithAnOldClock: what Peek has passed over must come out of Late, though Late is asked with an
+// earlier time, as happens when one of them takes the time of the turn and the other a newer one.
+func TestLateWithAnOldClock(t *testing.T) {
+	for _, arrivals := range []Arrivals{Burst, Poisson} {
+		p := paced(arrivals, 1, 10)
+		s := NewSchedule(p, []int{0})
+		s.Block(0)
+		s.Peek(1e9)
+		late := int64(0)
+		for {
+			if _, ok := s.Late(0, 5e8); !ok {
+				break
+			}
+			s.PopLate(0)
+			late++
+		}
+		if want := p.Count(0, 0, 1e9+1); late != want {
+			t.Errorf("%s: %d messages came late, want %d", arrivals, late, want)
+		}
+		if m, ok := s.Peek(10e9 - 1); !ok || int64(m.Seq) != late {
+			t.Errorf("%s: then comes %+v, %t; want message %d", arrivals, m, ok, late)
+		}
 	}
 }
 
