@@ -89,13 +89,13 @@ func (t *terminal) group(c *result.Comparison, i int, columns []int) {
 	}
 }
 
-// value is the median of a cell; in parentheses if the runs were noisy.
+// value is the median of a cell; in parentheses if it is not to be compared.
 func value(cell *result.Cell, unit string) string {
 	if cell.Estimate.N == 0 {
 		return "-"
 	}
 	text := quantity(cell.Estimate.Median, unit)
-	if cell.Noisy {
+	if cell.Noisy || cell.Invalid {
 		return "(" + text + ")"
 	}
 	return text
@@ -151,12 +151,13 @@ func verdictWord(g *result.Group) (string, style) {
 func (t *terminal) notes(c *result.Comparison) {
 	t.line("")
 	var warnings []string
-	paired, unpaired, same, noisy, lossyGroup := false, false, false, false, false
+	paired, unpaired, same, noisy, invalid, lossyGroup := false, false, false, false, false, false
 	for i, row := range c.Cells {
 		lossyGroup = lossyGroup || lossy(c.Groups[i])
 		for k := range row {
 			cell := &row[k]
-			noisy = noisy || cell.Noisy && cell.Estimate.N > 0
+			noisy = noisy || cell.Noisy && !cell.Invalid && cell.Estimate.N > 0
+			invalid = invalid || cell.Invalid && cell.Estimate.N > 0
 			warnings = append(warnings, cell.Estimate.Warnings...)
 			if r := cell.Ratio; r != nil {
 				paired, unpaired, same = paired || r.Paired, unpaired || !r.Paired, same || !r.Shown
@@ -172,6 +173,7 @@ func (t *terminal) notes(c *result.Comparison) {
 	say(paired, "×: median of the ratios of paired runs, sign test at p < 0.05.")
 	say(unpaired, "×: median ratio of runs made apart, Mann-Whitney test at p < 0.05. Interleave the runs (--repeat over all brokers) to have pairs.")
 	say(same, "~: no difference shown. That is not to say that there is none.")
+	say(invalid, "(…) INVALID: no run of the group can be trusted, and nothing is compared; the summary of each run says why.")
 	say(noisy, "(…): the machine was busy with something else; such latencies are not compared.")
 	say(lossyGroup, "A group that lost what was promised has no latency: that of the survivors flatters.")
 	if n := compared(c); n > 1 {
@@ -209,6 +211,7 @@ func CompareJSON(w io.Writer, c *result.Comparison) error {
 		Hi         float64  `json:"hi"`
 		Confidence float64  `json:"confidence"` // 0: lo and hi are the range.
 		Noisy      bool     `json:"noisy,omitempty"`
+		Invalid    bool     `json:"invalid,omitempty"`
 		Ratio      *ratioOf `json:"ratio_to_first,omitempty"`
 		Warnings   []string `json:"warnings,omitempty"`
 	}
@@ -232,7 +235,7 @@ func CompareJSON(w io.Writer, c *result.Comparison) error {
 		for k := range result.Metrics {
 			m, cell := &result.Metrics[k], &c.Cells[i][k]
 			if e := &cell.Estimate; e.N > 0 {
-				x.Metrics = append(x.Metrics, metric{m.Name, m.Unit, e.N, e.Median, e.Lo, e.Hi, e.Confidence, cell.Noisy, newRatio(cell.Ratio), e.Warnings})
+				x.Metrics = append(x.Metrics, metric{m.Name, m.Unit, e.N, e.Median, e.Lo, e.Hi, e.Confidence, cell.Noisy, cell.Invalid, newRatio(cell.Ratio), e.Warnings})
 			}
 		}
 		out.Groups = append(out.Groups, x)

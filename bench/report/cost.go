@@ -30,12 +30,16 @@ func compareCostFigure(c *result.Comparison) *figure {
 	for _, g := range c.Groups {
 		var costs []*result.ProcessCost
 		for _, r := range g.Runs {
-			if b := r.Summary.Cost.Broker; b != nil && r.Summary.Validity != result.ValidityInvalid {
+			if b := r.Summary.Cost.Broker; b != nil {
 				costs = append(costs, b)
 			}
 		}
+		label := g.Label
+		if g.Validity() == result.ValidityInvalid {
+			label += " (INVALID)"
+		}
 		if costs != nil {
-			cpu, memory = append(cpu, cpuRow(g.Label, costs)), append(memory, memoryRow(g.Label, costs))
+			cpu, memory = append(cpu, cpuRow(label, costs)), append(memory, memoryRow(label, costs))
 		}
 	}
 	return costRows("compare-cost", "Cost of the broker", "", cpu, memory,

@@ -329,24 +329,33 @@ func (t *terminal) believe(s *result.Summary) {
 		text += fmt.Sprintf(": %d of %d checks passed", passed, len(s.Gates))
 	}
 	t.labelled("validity", mark, text)
+	told := firstFailed(s, s.Validity)
 	for i := range s.Gates {
-		if g := &s.Gates[i]; !g.Passed {
-			t.labelled("", yellow, "✗ "+gate(g))
+		g := &s.Gates[i]
+		if text := gate(g); !g.Passed && text != told {
+			// What makes noise is of no interest yet where the instrument itself has failed.
+			if g.Fails != s.Validity {
+				text = unadvised(g)
+			}
+			t.labelled("", yellow, "✗ "+text)
 		}
 	}
 }
 
 // gate is a failed check and what to do about it.
 func gate(g *result.Gate) string {
+	if g.Advice == "" {
+		return unadvised(g)
+	}
+	return unadvised(g) + ": " + g.Advice
+}
+
+func unadvised(g *result.Gate) string {
 	relation := "at most"
 	if g.AtLeast {
 		relation = "at least"
 	}
-	s := fmt.Sprintf("%s %s, %s %s wanted", g.Name, quantity(g.Value, g.Unit), relation, quantity(g.Limit, g.Unit))
-	if g.Advice != "" {
-		s += ": " + g.Advice
-	}
-	return s
+	return fmt.Sprintf("%s %s, %s %s wanted", g.Name, quantity(g.Value, g.Unit), relation, quantity(g.Limit, g.Unit))
 }
 
 func first[T any](all []T, n int) []T { return all[:min(n, len(all))] }

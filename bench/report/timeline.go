@@ -37,17 +37,17 @@ func timelineFigure(r *result.Run) *figure {
 	}
 	strips := timelineStrips(r)
 	last := r.Intervals[len(r.Intervals)-1].T1
-	shortest := math.Inf(1)
+	lengths := make([]float64, len(r.Intervals))
 	for i := range r.Intervals {
-		shortest = math.Min(shortest, r.Intervals[i].T1-r.Intervals[i].T0)
+		lengths[i] = r.Intervals[i].T1 - r.Intervals[i].T0
 	}
 	return &figure{
 		name:     "timeline",
 		title:    marked("Rate and latency over time", &r.Summary),
 		subtitle: setting(&r.Manifest),
 		caption: []string{
-			fmt.Sprintf("%s of %s or more, each drawn as measured. Grey: outside of the measured part. Latency: response time of what arrived in an interval.",
-				plural(int64(len(r.Intervals)), "interval"), seconds(shortest)),
+			fmt.Sprintf("%s, half of them of %s or more, each drawn as measured. Grey: outside of the measured part. Latency: response time of what arrived in an interval.",
+				plural(int64(len(r.Intervals)), "interval"), seconds(result.Median(lengths).Median)),
 			footer([]*result.Run{r}),
 		},
 		height: vg.Length(110 + 102*len(strips)),
@@ -215,27 +215,52 @@ func (p *panel) phases(r *result.Run, last float64, named bool) {
 // tracks draws the lines: level over each interval, joined where the next one follows at once.
 func (p *panel) tracks(r *result.Run, all []track) {
 	var labels []lineLabel
+	typical := typicalInterval(r, all)
 	for _, t := range all {
 		var points []point
-		end, lastValue := math.Inf(-1), math.NaN()
+		end := math.Inf(-1)
 		for i := range r.Intervals {
 			iv := &r.Intervals[i]
-			v := t.value(iv)
 			if iv.T0 > end+1e-6 {
 				points = append(points, point{iv.T0, math.NaN()})
 			}
+			v := t.value(iv)
 			points = append(points, point{iv.T0, v}, point{iv.T1, v})
 			end = iv.T1
-			if !math.IsNaN(v) && (iv.Phase == result.PhaseMeasure || math.IsNaN(lastValue)) {
-				lastValue = v
-			}
 		}
 		p.line(t.line, points)
-		if !math.IsNaN(lastValue) {
-			labels = append(labels, lineLabel{lastValue, t.label, t.color})
+		if v := t.value(typical); !math.IsNaN(v) {
+			labels = append(labels, lineLabel{v, t.label, t.color})
 		}
 	}
 	p.labels(labels)
+}
+
+// typicalInterval is the one beside whose levels the names of the lines stand: the last measured one
+// in which most of them have a value, if there is one of an ordinary length. The rest of a second at the
+// end of a phase rarely has a p99.
+func typicalInterval(r *result.Run, all []track) *result.Interval {
+	longest := 0.0
+	for i := range r.Intervals {
+		longest = math.Max(longest, r.Intervals[i].T1-r.Intervals[i].T0)
+	}
+	best, most := &r.Intervals[len(r.Intervals)-1], -1
+	for i := range r.Intervals {
+		iv := &r.Intervals[i]
+		n := 0
+		for _, t := range all {
+			if !math.IsNaN(t.value(iv)) {
+				n++
+			}
+		}
+		if iv.Phase == result.PhaseMeasure && iv.T1-iv.T0 > longest/2 {
+			n += len(all)
+		}
+		if n >= most {
+			best, most = iv, n
+		}
+	}
+	return best
 }
 
 // marks draws events through all panels, and their names above the first, beside its own.
@@ -244,10 +269,7 @@ func marks(panels []*panel, firstName string, events []result.Event) {
 	var rows [2]vg.Length // Where the last name of each row ends.
 	rows[0] = top.Min.X - leftRoom + lettering(labelSize, black).Width(firstName)
 	rows[1] = top.Min.X - leftRoom
-	many := map[string]int{}
-	for i := range events {
-		many[events[i].Name]++
-	}
+	churn := churnTotals(events)
 	named := map[string]bool{}
 	for i := range events {
 		e := &events[i]
@@ -255,34 +277,60 @@ func marks(panels []*panel, firstName string, events []result.Event) {
 		if glyph == nil {
 			continue
 		}
-		rug := e.Kind == result.EventChurn && many[e.Name] > mostLines
-		mark(panels, e, c, glyph, rug)
-		// A hundred marks of one kind need one name.
-		if e.Kind == result.EventChurn && named[e.Name] {
-			continue
-		}
 		text := eventText(e)
-		if rug {
-			text = fmt.Sprintf("%s, %d times", e.Name, many[e.Name])
+		if total := churn[e.Name]; e.Kind == result.EventChurn {
+			mark(panels, e, c, glyph, total.events > mostLines)
+			// A hundred marks of one kind need one name.
+			if named[e.Name] {
+				continue
+			}
+			if total.events > 1 {
+				text = fmt.Sprintf("%s, %s", e.Name, plural(total.clients, "client"))
+			}
+		} else {
+			mark(panels, e, c, glyph, false)
 		}
 		named[e.Name] = top.eventName(&rows, top.px(e.At), text, c)
 	}
 }
 
-// mark draws one event.
+// churnTotal is how many events of one name there are, and of how many clients they tell.
+type churnTotal struct {
+	events  int
+	clients int64
+}
+
+func churnTotals(events []result.Event) map[string]churnTotal {
+	totals := map[string]churnTotal{}
+	for i := range events {
+		if e := &events[i]; e.Kind == result.EventChurn {
+			t := totals[e.Name]
+			totals[e.Name] = churnTotal{t.events + 1, t.clients + max(1, e.Count)}
+		}
+	}
+	return totals
+}
+
+// mark draws one event. A fault that lasts is a band; churn that lasts is no instant and no state
+// either, but so many clients within an interval: a glyph in the middle of it.
 func mark(panels []*panel, e *result.Event, c color.NRGBA, glyph draw.GlyphDrawer, rug bool) {
 	top, bottom := panels[0], panels[len(panels)-1]
-	x := top.px(e.At)
+	x, lasts := top.px(e.At), e.Until > e.At
+	if lasts && e.Kind == result.EventChurn {
+		x = top.px((e.At + e.Until) / 2)
+	}
 	if rug {
 		top.StrokeLine2(stroke(c, thinWidth), x, top.Max.Y+1, x, top.Max.Y+eventGlyph+1)
 		return
 	}
-	if e.Until > e.At {
+	if lasts && e.Kind != result.EventChurn {
 		for _, p := range panels {
 			p.band(pale(c), e.At, e.Until)
 		}
 	}
-	top.StrokeLine2(stroke(c, thinWidth, 2, 2), x, bottom.Min.Y, x, top.Max.Y+2)
+	if !lasts || e.Kind != result.EventChurn {
+		top.StrokeLine2(stroke(c, thinWidth, 2, 2), x, bottom.Min.Y, x, top.Max.Y+2)
+	}
 	top.DrawGlyphNoClip(draw.GlyphStyle{Color: c, Radius: 2.5, Shape: glyph}, vg.Point{X: x, Y: top.Max.Y + eventGlyph})
 }
 

@@ -18,8 +18,9 @@ type Comparison struct {
 // A Cell is one metric of one group.
 type Cell struct {
 	Estimate Estimate // N 0: no run of the group supports the figure.
-	Ratio    *Ratio   // To the first group; nil: it is the first group, or one of the two has no value.
+	Ratio    *Ratio   // To the first group; nil: it is the first group, one of the two has no value, or doubt forbids it.
 	Noisy    bool     // A latency of noisy runs: to be shown with that word, never as a ratio.
+	Invalid  bool     // No run of the group is valid: likewise.
 }
 
 // A Metric is one figure of a run that can be compared.
@@ -85,9 +86,9 @@ func ifKnown(c *ProcessCost, pick func(*ProcessCost) float64) (float64, bool) {
 	return v, v > 0
 }
 
-// Of is the metric of a run; not ok if the run does not support it. An invalid run supports nothing.
+// Of is the metric of a run; not ok if the run does not support it.
 func (m *Metric) Of(r *Run) (v float64, ok bool) {
-	if r.Summary.Validity == ValidityInvalid || r.Summary.Outcome == Failed {
+	if r.Summary.Outcome == Failed {
 		return 0, false
 	}
 	return m.of(r)
@@ -151,7 +152,8 @@ func compareTo(base, g *Group) []Cell {
 		values := g.values(m)
 		cell.Estimate = Median(slices.Collect(values.all()))
 		cell.Noisy = m.Latency && (g.noisy() || base.noisy())
-		if g != base && !cell.Noisy {
+		cell.Invalid = len(g.valid()) == 0
+		if g != base && !cell.Noisy && !cell.Invalid && len(base.valid()) > 0 {
 			cell.Ratio = ratio(base.values(m), values)
 		}
 	}
@@ -200,7 +202,11 @@ func (v values) all() func(yield func(float64) bool) {
 }
 
 func (g *Group) values(m *Metric) (all values) {
-	for _, r := range g.Runs {
+	runs := g.valid()
+	if len(runs) == 0 {
+		runs = g.Runs
+	}
+	for _, r := range runs {
 		if v, ok := m.Of(r); ok {
 			all = append(all, struct {
 				repetition int
@@ -211,8 +217,16 @@ func (g *Group) values(m *Metric) (all values) {
 	return all
 }
 
-// Values are a metric of the runs of a group that support it, in the order of the runs.
-func (g *Group) Values(m *Metric) []float64 { return slices.Collect(g.values(m).all()) }
+// valid are the runs that are not invalid. Figures are of these; only where there are none, of all,
+// and then no more than shown.
+func (g *Group) valid() (runs []*Run) {
+	for _, r := range g.Runs {
+		if r.Summary.Validity != ValidityInvalid {
+			runs = append(runs, r)
+		}
+	}
+	return runs
+}
 
 func (g *Group) noisy() bool {
 	return slices.ContainsFunc(g.Runs, func(r *Run) bool { return r.Summary.Validity == ValidityNoisy })

@@ -108,8 +108,8 @@ func TestCompareRefuses(t *testing.T) {
 	}
 }
 
-// A run that lost what it had promised has no latency, an invalid one has no figure at all, and a
-// noisy one has latencies that are not compared.
+// A run that lost what it had promised has no latency, an invalid one has figures that are not
+// compared, and a noisy one has latencies that are not.
 func TestNoHeadlineWhereNoneIsDue(t *testing.T) {
 	lossy, invalid, noisy := series("lossy", 1), series("invalid", 1), series("noisy", 1)
 	lossy[0].Summary.Contracts = []Contract{{QoS: 1, Expected: 10, Delivered: 5, Findings: []Finding{{Class: DroppedOverload, Count: 5}}}}
@@ -126,7 +126,7 @@ func TestNoHeadlineWhereNoneIsDue(t *testing.T) {
 		n      int
 		ratio  bool
 	}{{1, "p99", 0, false}, {1, "delivered share", 1, true}, {1, "CPU per delivered", 1, true},
-		{2, "p99", 0, false}, {2, "CPU per delivered", 0, false}, {3, "p99", 1, false}, {3, "CPU per delivered", 1, true}} {
+		{2, "p99", 1, false}, {2, "CPU per delivered", 1, false}, {3, "p99", 1, false}, {3, "CPU per delivered", 1, true}} {
 		got := cell(t, c, x.group, x.metric)
 		if got.Estimate.N != x.n || (got.Ratio != nil) != x.ratio {
 			t.Errorf("%s, %s: %+v", c.Groups[x.group].Label, x.metric, got)
@@ -135,7 +135,38 @@ func TestNoHeadlineWhereNoneIsDue(t *testing.T) {
 	if v := cell(t, c, 1, "delivered share").Estimate.Median; v != 0.5 {
 		t.Errorf("delivered share %g", v)
 	}
+	if !cell(t, c, 2, "RSS").Invalid || cell(t, c, 3, "RSS").Invalid {
+		t.Error("which cells are invalid")
+	}
 	if !cell(t, c, 3, "p99").Noisy || c.Groups[3].Validity() != ValidityNoisy || c.Groups[2].Validity() != ValidityInvalid {
 		t.Error("validity of the groups")
+	}
+}
+
+// An invalid run among valid ones is left out of the figures, not out of the verdict.
+func TestInvalidRunsAreLeftOut(t *testing.T) {
+	runs := series("a", 1, 100, 3)
+	runs[1].Summary.Validity = ValidityInvalid
+	c, err := Compare(GroupRuns(runs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := cell(t, c, 0, "p99").Estimate; e.N != 2 || e.Median != 2 || c.Groups[0].Validity() != ValidityInvalid {
+		t.Errorf("%+v, %s", e, c.Groups[0].Validity())
+	}
+}
+
+// Single runs that were not made in pairs are not taken for a pair.
+func TestSingleRunsAreNoPair(t *testing.T) {
+	runs := append(series("a", 1), series("b", 2)...)
+	for _, r := range runs {
+		r.Manifest.Repetition = 0
+	}
+	c, err := Compare(GroupRuns(runs))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := cell(t, c, 1, "p99").Ratio; r == nil || r.Paired || r.Shown || len(r.Warnings) == 0 {
+		t.Errorf("%+v", r)
 	}
 }

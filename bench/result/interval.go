@@ -33,9 +33,9 @@ type Interval struct {
 	Reconnects  int64 `json:"reconnects,omitempty"`   // Of the connects, those not a client's first.
 	UnsentBytes int64 `json:"unsent_bytes,omitempty"` // Written by clients and not taken by the kernel.
 
-	Response Quantiles `json:"response"` // Due to seen.
-	Service  Quantiles `json:"service"`  // Sent to seen.
-	Lag      Quantiles `json:"lag"`      // Due to sent: the generator's own lateness.
+	Response Quantiles `json:"response,omitzero"` // Due to seen.
+	Service  Quantiles `json:"service,omitzero"`  // Sent to seen.
+	Lag      Quantiles `json:"lag,omitzero"`      // Due to sent: the generator's own lateness.
 
 	Broker    *Usage `json:"broker,omitempty"` // nil: not known, which is not the same as nothing.
 	Generator *Usage `json:"generator,omitempty"`
