@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"math"
 	"sync/atomic"
 
 	"mqttbench/broker/packet"
@@ -26,8 +27,9 @@ type conn struct {
 
 	// Owned by the loop
 	link
-	last     int64 // When the last packet arrived, ns.
-	patience int64 // How long the client may be silent, ns; 0: for ever.
+	last     int64  // When the last packet arrived, ns.
+	patience uint32 // How long the client may be silent, ms; 0: for ever.
+	owed     uint32 // What the outbox held when the client was last given more time, bytes; 0: it was not.
 	aliases  *aliases
 
 	// Atomic
@@ -54,9 +56,11 @@ var (
 func (c *conn) Opened(tc *transport.Conn) {
 	c.tc = tc
 	c.last = c.loop.turn()
-	c.patience = int64(c.loop.s.o.ConnectTimeout)
+	c.patience = uint32(c.loop.s.o.ConnectTimeout.Milliseconds())
 	c.loop.wheel.add(c)
-	c.loop.s.opened()
+	if c.loop.s.opened(); c.loop.s.closing.Load() {
+		tc.Close(errShuttingDown)
+	}
 }
 
 // Receive takes all whole packets in b. What answers them leaves in one write, after the last.
@@ -100,9 +104,13 @@ func (c *conn) consume(b []byte) (n int, err error) {
 	return n, err
 }
 
+// maxConnect is the largest CONNECT, bytes: whoever is not known yet shall not fill memory.
+// Its five long fields may be 64 KiB each, and properties come on top.
+const maxConnect = 512 << 10
+
 // first expects the CONNECT that everything begins with, [v5 MQTT-3.1.0-1].
 func (c *conn) first(b []byte) (int, error) {
-	f, err := packet.Next(b, c.loop.s.o.MaxPacket)
+	f, err := packet.Next(b, min(c.loop.s.o.MaxPacket, maxConnect))
 	if err != nil || f.Size == 0 {
 		return 0, err
 	}
@@ -144,6 +152,7 @@ func (c *conn) ping(f packet.Frame) error {
 // Drained sends what waited for room in the outbox.
 func (c *conn) Drained() {
 	c.drains.Add(1)
+	c.owed = 0
 	if c.client == nil {
 		return
 	}
@@ -200,7 +209,7 @@ func (c *conn) flush() {
 }
 
 // deadline is when the client will have been silent for too long, ns.
-func (c *conn) deadline() int64 { return c.last + c.patience }
+func (c *conn) deadline() int64 { return c.last + int64(c.patience)*millisecond }
 
 // silent closes a connection that has passed its deadline.
 func (c *conn) silent() {
@@ -208,7 +217,24 @@ func (c *conn) silent() {
 		c.tc.Close(errNoConnect)
 		return
 	}
+	if c.isReading() {
+		c.last = c.loop.now
+		c.loop.wheel.add(c)
+		return
+	}
 	c.kick(c.loop, packet.KeepAliveTimeout, errSilent) // [v5 MQTT-3.1.2-22]
+}
+
+// isReading reports whether a client that is not heard of is at least seen to read. While
+// its outbox is full it is not read itself, so it cannot be heard.
+func (c *conn) isReading() bool {
+	if !c.full() {
+		return false
+	}
+	owed := uint32(min(c.tc.Pending(), math.MaxUint32))
+	before := c.owed
+	c.owed = owed
+	return before == 0 || owed < before
 }
 
 // kick ends the connection from any loop's turn. A version 5 client is told why, [v5 4.13].

@@ -90,7 +90,7 @@ func (c *conn) adopt(p *packet.Connect) {
 	l := c.loop
 	l.wheel.remove(c)
 	c.last = l.now
-	c.patience = int64(p.KeepAlive) * second * 3 / 2 // [v5 MQTT-3.1.2-22]
+	c.patience = uint32(p.KeepAlive) * 1500 // [v5 MQTT-3.1.2-22]
 	l.wheel.add(c)
 }
 
@@ -118,8 +118,11 @@ func (c *conn) attach(p *packet.Connect, assigned bool) {
 		l.end(superseded)
 		cl, fresh, superseded = l.s.directory.claim(p.ClientID, p.CleanStart, l.now)
 	}
-	lastWill := c.resumeLocked(cl, p, !fresh, assigned)
+	old, lastWill := c.resumeLocked(cl, p, !fresh, assigned)
 	cl.mu.Unlock()
+	if old != nil {
+		old.kick(l, packet.SessionTakenOver, errTakenOver) // [v5 MQTT-3.1.4-3]
+	}
 	if lastWill != nil {
 		l.publishWill(cl, lastWill)
 	}
@@ -128,14 +131,14 @@ func (c *conn) attach(p *packet.Connect, assigned bool) {
 // resumeLocked is the one critical section of a new Network Connection: the old
 // one is cut off, then CONNACK, then everything that is unacknowledged in its old order,
 // then what was queued, and only then is the client online, so that
-// nothing new can come in between, [v5 MQTT-4.4.0-1]. It returns the will of the old connection if it is to be published.
-func (c *conn) resumeLocked(cl *client, p *packet.Connect, present, assigned bool) (lastWill *will) {
+// nothing new can come in between, [v5 MQTT-4.4.0-1]. It returns the old connection, which is
+// to be closed, and its will if that is to be published.
+func (c *conn) resumeLocked(cl *client, p *packet.Connect, present, assigned bool) (old *conn, lastWill *will) {
 	l := c.loop
-	if old := cl.conn.Load(); old != nil {
+	if old = cl.conn.Load(); old != nil {
 		cl.conn.Store(nil)
 		cl.sess.Offline()
 		cl.backlog = nil
-		old.kick(l, packet.SessionTakenOver, errTakenOver) // [v5 MQTT-3.1.4-3]
 		if cl.will != nil && cl.will.delay == 0 {
 			lastWill, cl.will = cl.will, nil
 		}
@@ -154,7 +157,7 @@ func (c *conn) resumeLocked(cl *client, p *packet.Connect, present, assigned boo
 	cl.sess.Online(int(p.ReceiveMaximum))
 	l.pumpLocked(cl, c)
 	cl.conn.Store(c)
-	return lastWill
+	return old, lastWill
 }
 
 // connackProps says where the server differs from what the client asked for, or from

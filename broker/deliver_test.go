@@ -2,8 +2,10 @@ package broker
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"mqttbench/broker/packet"
 	"mqttbench/broker/session"
@@ -575,4 +577,27 @@ func TestDollarTopics(t *testing.T) {
 		p.expect("$own/x", "2")
 		p.sync()
 	})
+}
+
+// While the outbox of a client is full the broker does not read it, and so cannot hear it: as
+// long as it takes bytes it is alive, [v5 MQTT-3.1.2-22] notwithstanding; not when it stops.
+func TestSlowReaderIsAlive(t *testing.T) {
+	b := startBroker(t, Options{})
+	sub, pub := b.connect(packet.V311, "sub", keepAlive(1)), b.connect(packet.V311, "pub")
+	sub.subscribe("a", 1)
+	payload := strings.Repeat("x", 64<<10)
+	for range 500 {
+		pub.publish("a", payload, 1)
+	}
+	chunk := make([]byte, 2<<20)
+	for range 6 {
+		if _, err := io.ReadFull(sub.net, chunk); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(400 * time.Millisecond)
+	}
+	if n := b.Stats().Clients; n != 2 {
+		t.Fatal("a client that reads was closed")
+	}
+	b.gone(1)
 }

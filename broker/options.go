@@ -123,7 +123,7 @@ func (o *Options) check() error {
 		"keep alive maximum: %v is not within 1s and %d s", o.KeepAliveMax, math.MaxUint16)
 	refuse(o.SessionExpiryMax < 0 || o.SessionExpiryMax >= math.MaxUint32*time.Second,
 		"session expiry maximum: %v cannot be said in MQTT", o.SessionExpiryMax)
-	refuse(o.ConnectTimeout < 0, "connect timeout: %v is negative", o.ConnectTimeout)
+	refuse(o.ConnectTimeout < time.Millisecond || o.ConnectTimeout > 24*time.Hour, "connect timeout: %v is not within 1ms and a day", o.ConnectTimeout)
 	refuse(o.MaxClients < 0, "clients: %d is negative", o.MaxClients)
 	l := o.SessionLimits
 	refuse(l.MaxQueued < 0 || l.MaxQueuedBytes < 0 || l.MaxInflight < 0, "session limits: %+v has negative ones", l)

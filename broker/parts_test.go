@@ -44,7 +44,7 @@ func TestWheel(t *testing.T) {
 		now += r.Int64N(2 * second)
 		switch k := r.IntN(10); {
 		case k < 4:
-			c := &conn{last: now, patience: r.Int64N(300) * second}
+			c := &conn{last: now, patience: r.Uint32N(300) * 1000}
 			c.slot = unlinked
 			w.add(c)
 			live = append(live, c)
