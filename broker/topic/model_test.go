@@ -197,12 +197,15 @@ func TestTreeAgainstModel(t *testing.T) {
 		{"many subscribers", 2, 3000, 6000},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if testing.Short() {
+				c.steps /= 3
+			}
 			rnd := source(t)
 			tree, m := NewTree(), &model{subs: map[string]map[Subscriber]Subscription{}}
 			var r Result
 			for step := range c.steps {
 				filter, s := randomFilter(rnd, c.levels), randomSubscription(rnd, c.subscribers)
-				if filling := step%2000 < 1200; filling || rnd.IntN(8) == 0 {
+				if filling := step%(c.steps/3) < c.steps/5; filling || rnd.IntN(8) == 0 {
 					if got, want := tree.Subscribe(filter, s), m.subscribe(filter, s); got != want {
 						t.Fatalf("step %d: Subscribe(%q, %v) = %t", step, filter, s, got)
 					}

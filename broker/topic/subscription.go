@@ -29,9 +29,6 @@ const (
 )
 
 func pack(s Subscription) packed {
-	if s.Subscriber == 0 {
-		panic("topic: subscriber 0")
-	}
 	p := packed(s.Subscriber)<<packedWhoShift | packed(s.ID)<<packedIDShift&(1<<packedWhoShift-1) | packed(s.QoS&3)
 	if s.NoLocal {
 		p |= packedNoLocal

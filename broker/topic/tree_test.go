@@ -266,3 +266,12 @@ func TestHashesMayCollide(t *testing.T) {
 		}
 	}
 }
+
+func TestSubscriberZeroIsAMistake(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("subscriber 0 was taken")
+		}
+	}()
+	NewTree().Subscribe("a", Subscription{})
+}
