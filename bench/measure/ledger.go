@@ -20,6 +20,10 @@ import (
 // Memory is that of the streams, the (stream, subscriber) pairs and their gaps, not of the
 // messages; except that a shared subscription, where a gap is the rule, takes a bit per message and group.
 type Ledger struct {
+	// Check is how much of every payload is compared with what was sent; default Ends. Not to be
+	// changed once messages arrive.
+	Check plan.Check
+
 	// Immutable.
 	plan   *plan.Plan
 	topics []string // By stream.

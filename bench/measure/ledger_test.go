@@ -2,6 +2,7 @@ package measure
 
 import (
 	"slices"
+	"sync"
 	"testing"
 	"time"
 	"unsafe"
@@ -324,6 +325,84 @@ func TestLedgerStrays(t *testing.T) {
 				t.Errorf("counts %v", counts)
 			}
 		})
+	}
+}
+
+// TestLedgerCheck: the middle of a payload is looked at if asked for.
+func TestLedgerCheck(t *testing.T) {
+	for check, want := range map[plan.Check]Outcome{plan.Ends: First, plan.Full: Corrupt} {
+		s := newScript(t, 1, 1, plan.Clean)
+		s.ledger.Check = check
+		s.attempt(0)
+		r := s.reception(0)
+		r.Payload[28]++
+		if _, got := s.sub.Receive(r); got != want {
+			t.Errorf("check %t: outcome %d, want %d", check, got, want)
+		}
+	}
+}
+
+// TestLedgerAcrossGroups has publishers and subscribers in goroutines of their own, as in a run,
+// with subscribers that come and go. The race detector watches; and nothing may be called lost that
+// a clean session was away for.
+func TestLedgerAcrossGroups(t *testing.T) {
+	const messages = 5000
+	p := plan.Plan{Pattern: plan.FanOut, Publishers: 2, Subscribers: 2, PubQoS: 1, SubQoS: 1, Rate: 1, Duration: 1e9}.WithDefaults()
+	l := NewLedger(&p, 4)
+	var wires [2]chan *client.Reception // By subscriber.
+	for i := range wires {
+		wires[i] = make(chan *client.Reception, 64)
+	}
+	var publishing, receiving sync.WaitGroup
+	for i := range 2 {
+		pub, sub := l.Publisher(i, i), l.Subscriber(i, 2+i)
+		publishing.Go(func() {
+			pub.Connected(false)
+			for seq := range uint32(messages) {
+				pub.Attempt(seq)
+				for _, w := range wires {
+					r := reception(&p, i, seq)
+					r.QoS = 1
+					w <- r
+				}
+				pub.Acked(seq, 0)
+			}
+		})
+		receiving.Go(func() { comeAndGo(sub, wires[i]) })
+	}
+	publishing.Wait()
+	for _, w := range wires {
+		close(w)
+	}
+	receiving.Wait()
+	a := l.Verify(Circumstances{})
+	if c := a.Contract; len(c.Findings) != 1 || c.Findings[0].Class != result.DroppedLegal || c.Delivered == 0 || c.Expected != 4*messages {
+		t.Errorf("contract %+v", c)
+	}
+	if err := saneContract(&a.Contract); err != nil {
+		t.Error(err)
+	}
+}
+
+// comeAndGo receives from a wire, but every 500 messages it goes away and misses 100.
+func comeAndGo(s *Subscriber, wire chan *client.Reception) {
+	s.Connected(false)
+	s.Subscribed(1)
+	n, epoch := 0, uint32(0)
+	for r := range wire {
+		n++
+		switch phase := n % 600; {
+		case phase == 500:
+			s.Disconnected()
+		case phase > 500:
+		case phase == 0:
+			epoch++
+			s.Connected(false)
+			s.Subscribed(1)
+		default:
+			r.Epoch = epoch
+			s.Receive(r)
+		}
 	}
 }
 

@@ -184,7 +184,7 @@ func (s *Subscriber) Receive(r *client.Reception) (plan.Stamp, Outcome) {
 		s.stray(result.Phantom, st, r)
 		return st, Phantom
 	case len(r.Payload) != s.ledger.plan.Payload,
-		!plan.Intact(r.Payload, st, plan.Ends),
+		!plan.Intact(r.Payload, st, s.ledger.Check),
 		string(r.Topic) != s.ledger.topics[st.Stream]:
 		s.stray(result.Corrupt, st, r)
 		return st, Corrupt
