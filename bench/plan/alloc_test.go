@@ -47,6 +47,7 @@ func TestAllocations(t *testing.T) {
 				}
 			}
 		}
+		ops["unsent "+string(arrivals)] = func() { s.Unsent(now + 1e6) }
 		dues, n := NewDues(p), uint32(0)
 		dues.At(3, 0)
 		ops["dues "+string(arrivals)] = func() { n++; dues.At(3, n) }
