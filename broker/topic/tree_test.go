@@ -275,3 +275,50 @@ func TestSubscriberZeroIsAMistake(t *testing.T) {
 	}()
 	NewTree().Subscribe("a", Subscription{})
 }
+
+// TestResultForgets: a Result used for another name has nothing to do with the first.
+func TestResultForgets(t *testing.T) {
+	needless := 0
+	for range 5 { // Counters may be shared, rarely.
+		tree := NewTree()
+		var r Result
+		tree.Match(&r, []byte("a/b/c"))
+		tree.Match(&r, []byte("x"))
+		for _, filter := range []string{"a/b/c", "a/b/c/#", "a/b/#", "a/+"} {
+			tree.Subscribe(filter, Subscription{Subscriber: 1})
+		}
+		if !tree.Current(&r) {
+			needless++
+		}
+	}
+	if needless == 5 {
+		t.Error("changes around a/b/c void the result of x")
+	}
+}
+
+// TestLoneSubscribersNeedNoList: who is left alone in a list stands in the value itself
+// after the next rebuild.
+func TestLoneSubscribersNeedNoList(t *testing.T) {
+	w := newWorkload(2000)
+	tree, _ := w.fill()
+	for _, f := range w.filters {
+		tree.Subscribe(f, Subscription{Subscriber: 9999})
+		tree.Unsubscribe(f, 9999)
+	}
+	lists := 0
+	tree.eachShard(func(s *shard) {
+		if s.table.Load() != nil {
+			s.rebuildLocked(0, 0)
+			lists += s.lists
+		}
+	})
+	if lists != 0 {
+		t.Errorf("%d lists for filters of one subscriber each", lists)
+	}
+	var r Result
+	for i, f := range w.filters {
+		if tree.Match(&r, []byte(f)); !has(&r, Subscriber(i+1)) {
+			t.Fatalf("%q is not found", f) // A filter matches itself, read as a name.
+		}
+	}
+}
