@@ -60,8 +60,12 @@ func compareFooter(c *result.Comparison) string {
 	}
 	m := &runs[0].Manifest
 	parts := []string{strings.TrimSpace("mqttbench " + m.Tool.Version + " " + m.Tool.Commit), machine(m), workload(&m.Workload)}
-	for _, d := range c.Differences {
-		parts = append(parts, "differing in "+d.String())
+	if len(c.Differences) > 0 {
+		var fields []string
+		for _, d := range c.Differences {
+			fields = append(fields, d.Field)
+		}
+		parts = append(parts, "of the first; others differ in "+strings.Join(fields, ", "))
 	}
 	return strings.Join(append(parts, plural(int64(len(runs)), "run"), m.Start.UTC().Format("2006-01-02 15:04 UTC")), " · ")
 }
@@ -88,6 +92,23 @@ func marked(title string, s *result.Summary) string {
 		return "INVALID RUN: " + title
 	case result.ValidityNoisy:
 		return "NOISY: " + title
+	}
+	return title
+}
+
+// markedGroups is marked for a comparison.
+func markedGroups(title string, groups []*result.Group) string {
+	invalid := 0
+	for _, g := range groups {
+		if g.Validity() == result.ValidityInvalid {
+			invalid++
+		}
+	}
+	switch {
+	case invalid == len(groups):
+		return "INVALID RUNS: " + title
+	case invalid > 0:
+		return "SOME RUNS INVALID: " + title
 	}
 	return title
 }

@@ -283,7 +283,7 @@ func TestChartsAreDeterministic(t *testing.T) {
 		}
 	}
 	entries, err := os.ReadDir(a)
-	if err != nil || len(entries) != 16 {
+	if err != nil || len(entries) != 18 {
 		t.Fatalf("%v, %v", entries, err)
 	}
 	for _, e := range entries {
@@ -309,13 +309,38 @@ func TestFailedChartLeavesNothing(t *testing.T) {
 	}
 }
 
+// With a few samples there is no p99; with none, no latency. Neither may stop a comparison.
+func TestCompareChartsOfPoorRuns(t *testing.T) {
+	few, none := ordinary().run(), ordinary()
+	few.Summary.Response.Count = 30
+	none.broker, none.share, none.qos = "b", 0, 0
+	silent := none.run()
+	silent.Manifest.Workload.QoS = few.Manifest.Workload.QoS
+	for _, runs := range [][]*result.Run{{few, silent}, {silent}} {
+		c, err := result.Compare(result.GroupRuns(runs))
+		if err != nil {
+			t.Fatal(err)
+		}
+		paths, err := CompareCharts(t.TempDir(), c)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, p := range paths {
+			checkFile(t, p)
+		}
+		if len(runs) == 1 && len(paths) != 4 {
+			t.Errorf("%v; of a run without deliveries there are cost and verdict", paths)
+		}
+	}
+}
+
 // Where there is a load to draw against, the chart is a curve; where there is not, rows of dots.
 func TestCompareChartsByRates(t *testing.T) {
 	for _, c := range []struct {
 		rates []float64
 		want  []string
 	}{
-		{[]float64{1000}, []string{"compare-latencies", "compare-latency", "compare-cost", "compare-verdicts"}},
+		{[]float64{1000}, []string{"compare-latencies", "compare-throughput", "compare-latency", "compare-cost", "compare-verdicts"}},
 		{[]float64{500, 1000, 2000}, []string{"compare-throughput", "compare-delivered", "compare-latency", "compare-cost", "compare-verdicts"}},
 	} {
 		var runs []*result.Run

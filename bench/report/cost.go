@@ -42,7 +42,7 @@ func compareCostFigure(c *result.Comparison) *figure {
 			cpu, memory = append(cpu, cpuRow(label, costs)), append(memory, memoryRow(label, costs))
 		}
 	}
-	return costRows("compare-cost", "Cost of the broker", "", cpu, memory,
+	return costRows("compare-cost", markedGroups("Cost of the broker", c.Groups), "", cpu, memory,
 		"CPU time of the broker over the measured part, divided by deliveries. "+spreadOf(c.Groups), compareFooter(c))
 }
 

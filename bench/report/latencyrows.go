@@ -11,25 +11,18 @@ import (
 )
 
 // latencyRowsFigure is the latency of groups at one and the same load: every run a dot, the median a
-// bar across, the interval a line. It takes the place of throughputFigure where there is no curve to draw.
+// bar across, the interval a line. It tells more than throughputFigure where there is no curve to draw.
 func latencyRowsFigure(c *result.Comparison) *figure {
 	if severalRates(c.Groups) {
 		return nil
 	}
-	low, high := math.Inf(1), 0.0
-	for _, g := range c.Groups {
-		for _, r := range g.Runs {
-			if r.Summary.Response.Count > 0 {
-				low, high = math.Min(low, p50(r)), math.Max(high, p99(r))
-			}
-		}
-	}
-	if high == 0 {
+	low, high, ok := latencyRange(c.Groups)
+	if !ok {
 		return nil
 	}
 	return &figure{
 		name:  "compare-latencies",
-		title: "Latency, median and p99",
+		title: markedGroups("Latency, median and p99", c.Groups),
 		caption: []string{
 			"Response time, from the instant a message was due. Dots: runs, p50 left and p99 right; upright bars: medians of the runs, with " +
 				intervalKind(c.Groups) + ". Hollow red: promised deliveries are missing, and the latency is that of the survivors.",
@@ -71,22 +64,19 @@ func drawLatencyRows(c draw.Canvas, groups []*result.Group, low, high float64) {
 }
 
 func (p *panel) latencyDots(g *result.Group, y float64, c color.NRGBA, of func(*result.Run) float64) {
-	var values []float64
 	for _, r := range g.Runs {
-		if r.Summary.Response.Count == 0 {
-			continue
-		}
-		values = append(values, of(r))
-		if r.Summary.Lossy() {
-			p.dot(lossColor, of(r), y, 2.4, true)
-		} else {
-			p.dot(fade(c, 0.7), of(r), y, 2.4, r.Summary.Validity == result.ValidityInvalid)
+		switch v := of(r); {
+		case math.IsNaN(v):
+		case r.Summary.Lossy():
+			p.dot(lossColor, v, y, 2.4, true)
+		default:
+			p.dot(fade(c, 0.7), v, y, 2.4, r.Summary.Validity == result.ValidityInvalid)
 		}
 	}
-	if len(values) == 0 {
+	e := result.Median(having(g, of))
+	if e.N == 0 {
 		return
 	}
-	e := result.Median(values)
 	if e.N > 1 {
 		p.StrokeLine2(stroke(black, 1), p.px(e.Lo), p.py(y), p.px(e.Hi), p.py(y))
 	}

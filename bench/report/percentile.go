@@ -71,7 +71,7 @@ func comparePercentilesFigure(c *result.Comparison) *figure {
 	}
 	return &figure{
 		name:    "compare-latency",
-		title:   "Latency by percentile",
+		title:   markedGroups("Latency by percentile", c.Groups),
 		caption: []string{caption, compareFooter(c)},
 		height:  340,
 		draw:    func(cv draw.Canvas) { drawPercentiles(cv, curves) },

@@ -36,41 +36,62 @@ func seriesOf(groups []*result.Group) (all []*series) {
 	return all
 }
 
-// middle is the median of a figure over the runs of a group.
+// middle is the median of a figure over the runs of a group that have it; NaN if none has.
 func middle(g *result.Group, of func(*result.Run) float64) float64 {
-	var all []float64
-	for _, r := range g.Runs {
-		all = append(all, of(r))
-	}
-	return result.Median(all).Median
+	return result.Median(having(g, of)).Median
 }
 
-func p50(r *result.Run) float64     { return math.Max(r.Summary.Response.P50, floor) }
-func p99(r *result.Run) float64     { return math.Max(r.Summary.Response.P99, floor) }
+// having are the values of the runs that have the figure.
+func having(g *result.Group, of func(*result.Run) float64) (all []float64) {
+	for _, r := range g.Runs {
+		if v := of(r); !math.IsNaN(v) {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// p50 and p99 are NaN where the run has too few samples for them, as everywhere.
+func p50(r *result.Run) float64 { return percentile(r, 0.5, r.Summary.Response.P50) }
+func p99(r *result.Run) float64 { return percentile(r, 0.99, r.Summary.Response.P99) }
+
+func percentile(r *result.Run, at, v float64) float64 {
+	if !r.Summary.Response.Supports(at) {
+		return math.NaN()
+	}
+	return math.Max(v, floor)
+}
+
+// latencyRange is from the lowest to the highest p50 and p99 of all runs; not ok if there is none.
+func latencyRange(groups []*result.Group) (low, high float64, ok bool) {
+	var all []float64
+	for _, g := range groups {
+		all = append(append(all, having(g, p50)...), having(g, p99)...)
+	}
+	if all == nil {
+		return 0, 0, false
+	}
+	return slices.Min(all), slices.Max(all), true
+}
+
 func offered(r *result.Run) float64 { return r.Summary.Measured.OfferedRate }
 
 // throughputFigure is latency against offered load: a curve per series, a dot per run. Where
 // promised deliveries are missing the dot is hollow and red, and stays in the picture: leaving such
 // points out would make the curve end where it looks best.
 func throughputFigure(c *result.Comparison) *figure {
-	if !severalRates(c.Groups) {
-		return nil
-	}
 	all := seriesOf(c.Groups)
-	low, high, most := math.Inf(1), 0.0, 0.0
-	for _, g := range c.Groups {
-		for _, r := range g.Runs {
-			if r.Summary.Response.Count > 0 {
-				low, high, most = math.Min(low, p50(r)), math.Max(high, p99(r)), math.Max(most, offered(r))
-			}
-		}
-	}
-	if high == 0 {
+	low, high, ok := latencyRange(c.Groups)
+	if !ok {
 		return nil
+	}
+	most := 0.0
+	for _, g := range c.Groups {
+		most = math.Max(most, slices.Max(having(g, offered)))
 	}
 	return &figure{
 		name:  "compare-throughput",
-		title: "Latency against offered load",
+		title: markedGroups("Latency against offered load", c.Groups),
 		caption: []string{
 			"Response time, from the instant a message was due: p99 solid, p50 dashed; lines through the medians of the runs, dots: single runs. " +
 				"Hollow red: promised deliveries are missing, and the latency is that of the survivors. Hollow: not a valid run.",
@@ -119,8 +140,8 @@ func (p *panel) throughput(all []*series) {
 // points are the medians of the groups that have the figure.
 func (s *series) points(of func(*result.Run) float64) (all []point) {
 	for _, g := range s.groups {
-		if g.Runs[0].Summary.Response.Count > 0 {
-			all = append(all, point{middle(g, offered), middle(g, of)})
+		if y := middle(g, of); !math.IsNaN(y) {
+			all = append(all, point{middle(g, offered), y})
 		}
 	}
 	return all
@@ -129,14 +150,15 @@ func (s *series) points(of func(*result.Run) float64) (all []point) {
 func (p *panel) runDots(s *series, of func(*result.Run) float64) {
 	for _, g := range s.groups {
 		for _, r := range g.Runs {
-			if r.Summary.Response.Count == 0 {
+			v := of(r)
+			if math.IsNaN(v) {
 				continue
 			}
 			c, invalid := s.color, r.Summary.Validity == result.ValidityInvalid
 			if r.Summary.Lossy() {
 				c = lossColor
 			}
-			p.dot(c, offered(r), of(r), 2.6, invalid || r.Summary.Lossy())
+			p.dot(c, offered(r), v, 2.6, invalid || r.Summary.Lossy())
 		}
 	}
 }
@@ -159,7 +181,7 @@ func deliveredFigure(c *result.Comparison) *figure {
 	}
 	return &figure{
 		name:  "compare-delivered",
-		title: "Delivered against offered",
+		title: markedGroups("Delivered against offered", c.Groups),
 		caption: []string{
 			"Medians of the runs. Solid: delivered while measuring; dashed: accepted (acknowledged; QoS 0: written), times the subscriptions that match. " +
 				"Red area: accepted and not delivered in time. Grey diagonal: everything that was offered.",
