@@ -17,7 +17,8 @@ func Charts(dir string, r *result.Run) ([]string, error) {
 
 // CompareCharts draws the charts of a comparison likewise.
 func CompareCharts(dir string, c *result.Comparison) ([]string, error) {
-	return saveAll(dir, []*figure{throughputFigure(c), latencyRowsFigure(c), deliveredFigure(c), comparePercentilesFigure(c), compareCostFigure(c), verdictFigure(c)})
+	return saveAll(dir, []*figure{throughputFigure(c), latencyRowsFigure(c), deliveredFigure(c), comparePercentilesFigure(c),
+		compareCostFigure(c), costCurveFigure(c), verdictFigure(c)})
 }
 
 // saveAll saves the figures; nil ones are those that had nothing to show.

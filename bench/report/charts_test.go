@@ -17,7 +17,9 @@ import (
 	"strings"
 	"testing"
 
+	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+	"pgregory.net/rapid"
 
 	"mqttbench/bench/result"
 )
@@ -309,6 +311,37 @@ func TestFailedChartLeavesNothing(t *testing.T) {
 	}
 }
 
+// However many lines there are, their names stay beside the panel and in order.
+func TestSpread(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 20).Draw(t, "labels")
+		places := make([]vg.Length, n)
+		for i := range places {
+			places[i] = vg.Length(rapid.Float64Range(10, 110).Draw(t, "place"))
+		}
+		slices.Sort(places)
+		const room = 5
+		spread(places, room, 10, 110)
+		for i, p := range places {
+			if p < 10-1e-9 || p > 110+1e-9 || i > 0 && p < places[i-1]+room-1e-9 {
+				t.Fatalf("%v", places)
+			}
+		}
+	})
+}
+
+func TestShorten(t *testing.T) {
+	style := lettering(labelSize, black)
+	const long = "a broker with a very long name indeed at 8000/s"
+	got := shorten(style, long, 120)
+	if style.Width(got) > 120 || !strings.HasPrefix(got, "a broker") || !strings.HasSuffix(got, "at 8000/s") {
+		t.Errorf("%q", got)
+	}
+	if got := shorten(style, "short", 120); got != "short" {
+		t.Errorf("%q", got)
+	}
+}
+
 // With a few samples there is no p99; with none, no latency. Neither may stop a comparison.
 func TestCompareChartsOfPoorRuns(t *testing.T) {
 	few, none := ordinary().run(), ordinary()
@@ -341,7 +374,7 @@ func TestCompareChartsByRates(t *testing.T) {
 		want  []string
 	}{
 		{[]float64{1000}, []string{"compare-latencies", "compare-throughput", "compare-latency", "compare-cost", "compare-verdicts"}},
-		{[]float64{500, 1000, 2000}, []string{"compare-throughput", "compare-delivered", "compare-latency", "compare-cost", "compare-verdicts"}},
+		{[]float64{500, 1000, 2000}, []string{"compare-throughput", "compare-delivered", "compare-cost-curve", "compare-latency", "compare-cost", "compare-verdicts"}},
 	} {
 		var runs []*result.Run
 		for _, rate := range c.rates {

@@ -1,6 +1,9 @@
 package report
 
 import (
+	"math"
+	"slices"
+
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
@@ -27,14 +30,15 @@ func costFigure(r *result.Run) *figure {
 // compareCostFigure sets the costs of brokers beside each other.
 func compareCostFigure(c *result.Comparison) *figure {
 	var cpu, memory []row
-	for _, g := range c.Groups {
+	picked := atOneRate(c.Groups)
+	for _, g := range picked.groups {
 		var costs []*result.ProcessCost
 		for _, r := range g.Runs {
 			if b := r.Summary.Cost.Broker; b != nil {
 				costs = append(costs, b)
 			}
 		}
-		label := g.Label
+		label := g.Series
 		if g.Validity() == result.ValidityInvalid {
 			label += " (INVALID)"
 		}
@@ -42,8 +46,67 @@ func compareCostFigure(c *result.Comparison) *figure {
 			cpu, memory = append(cpu, cpuRow(label, costs)), append(memory, memoryRow(label, costs))
 		}
 	}
-	return costRows("compare-cost", markedGroups("Cost of the broker", c.Groups), "", cpu, memory,
-		"CPU time of the broker over the measured part, divided by deliveries. "+spreadOf(c.Groups), compareFooter(c))
+	return costRows("compare-cost", markedGroups("Cost of the broker", picked.groups), "", cpu, memory,
+		"CPU time of the broker over the measured part, divided by deliveries."+picked.note+" "+spreadOf(picked.groups), compareFooter(c))
+}
+
+// costCurveFigure is the cost of a message against the load. It falls as the load grows, because a
+// busy broker takes more messages with each read and write; a figure at one load says little.
+func costCurveFigure(c *result.Comparison) *figure {
+	all := seriesOf(c.Groups)
+	if !slices.ContainsFunc(all, func(s *series) bool { return len(s.groups) > 1 }) {
+		return nil
+	}
+	highest, most := 0.0, 0.0
+	for _, g := range c.Groups {
+		for _, v := range having(g, perDelivered) {
+			highest = math.Max(highest, v)
+		}
+		most = math.Max(most, slices.Max(having(g, offered)))
+	}
+	if highest == 0 {
+		return nil
+	}
+	return &figure{
+		name:  "compare-cost-curve",
+		title: markedGroups("Cost of a message against offered load", c.Groups),
+		caption: []string{
+			"CPU time of the broker, user and system, per delivered message. Lines through the medians of the runs, dots: single runs. " +
+				"Hollow red: promised deliveries are missing. Hollow: not a valid run.",
+			compareFooter(c),
+		},
+		height: 310,
+		draw:   func(cv draw.Canvas) { drawCostCurve(cv, all, highest, most) },
+	}
+}
+
+func perDelivered(r *result.Run) float64 {
+	if c := r.Summary.Cost.Broker; c != nil && c.PerDelivered() > 0 {
+		return c.PerDelivered()
+	}
+	return math.NaN()
+}
+
+func drawCostCurve(cv draw.Canvas, all []*series, highest, most float64) {
+	var names []string
+	for _, s := range all {
+		names = append(names, shorten(lettering(labelSize, black), s.label, 150))
+	}
+	cv.Max.Y -= 16
+	p := newPanel(cv, fromZero(most, number), fromZero(highest, seconds), labelRoom(names...))
+	p.grid()
+	p.axes("messages offered per second", "CPU time per delivered message")
+	var labels []lineLabel
+	for i, s := range all {
+		points := s.points(perDelivered)
+		if len(points) == 0 {
+			continue
+		}
+		p.line(stroke(s.color, lineWidth), points)
+		p.runDots(s, perDelivered)
+		labels = append(labels, lineLabel{points[len(points)-1].y, names[i], s.color})
+	}
+	p.labels(labels)
 }
 
 // costRows is the figure of both charts; nil if nothing is known.

@@ -145,7 +145,11 @@ func (p *panel) labels(all []lineLabel) {
 	for i, l := range all {
 		places[i] = p.py(l.y)
 	}
-	spread(places, lineHeight(style), p.Min.Y, p.Max.Y)
+	room := lineHeight(style)
+	if n := len(all) - 1; n > 0 {
+		room = min(room, (p.Max.Y-p.Min.Y)/vg.Length(n)) // Too many lines for their names: close is better than outside.
+	}
+	spread(places, room, p.Min.Y, p.Max.Y)
 	for i, l := range all {
 		style.Color = l.color
 		p.beside(style, vg.Point{X: p.Max.X + 6, Y: places[i]}, l.text)

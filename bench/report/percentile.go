@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"strings"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -58,20 +59,25 @@ func arrived(r *result.Run) string {
 // comparePercentilesFigure lays the response times of groups over each other.
 func comparePercentilesFigure(c *result.Comparison) *figure {
 	var curves []curve
-	caption := "Response times, from the instant a message was due; all runs of a group merged; area: range of the runs."
-	for i, g := range c.Groups {
+	var missing []string
+	picked := atOneRate(c.Groups)
+	for i, g := range picked.groups {
 		if h := g.Response(); h.Count() == 0 || lossy(g) {
-			caption += fmt.Sprintf(" Not drawn, because deliveries are missing: %s.", g.Label)
+			missing = append(missing, g.Label)
 		} else {
-			curves = append(curves, curve{label: g.Label, color: seriesColor(i), values: h, runs: responses(g)})
+			curves = append(curves, curve{label: shorten(lettering(labelSize, black), g.Series, 150), color: picked.colors[i], values: h, runs: responses(g)})
 		}
 	}
 	if curves == nil {
 		return nil
 	}
+	caption := "Response times, from the instant a message was due; all runs of a group merged; area: range of the runs." + picked.note
+	if missing != nil {
+		caption += " Not drawn, because deliveries are missing: " + strings.Join(missing, "; ") + "."
+	}
 	return &figure{
 		name:    "compare-latency",
-		title:   markedGroups("Latency by percentile", c.Groups),
+		title:   markedGroups("Latency by percentile", picked.groups),
 		caption: []string{caption, compareFooter(c)},
 		height:  340,
 		draw:    func(cv draw.Canvas) { drawPercentiles(cv, curves) },

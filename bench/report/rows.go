@@ -103,16 +103,20 @@ func (p *panel) clear(at vg.Point, width vg.Length) {
 	p.FillPolygon(white, corners(vg.Rectangle{Min: vg.Point{X: at.X, Y: at.Y - 5}, Max: vg.Point{X: at.X + width, Y: at.Y + 5}}))
 }
 
-// shorten cuts the end off text that is wider than width.
+// shorten takes the middle out of text that is wider than width. The end stays: it is where labels
+// of one broker differ.
 func shorten(style draw.TextStyle, text string, width vg.Length) string {
 	if style.Width(text) <= width {
 		return text
 	}
 	runes := []rune(text)
-	for len(runes) > 1 && style.Width(string(runes)+"…") > width {
-		runes = runes[:len(runes)-1]
+	tail := min(10, len(runes)/3)
+	head := len(runes) - tail
+	end := "…" + string(runes[head:])
+	for head > 1 && style.Width(string(runes[:head])+end) > width {
+		head--
 	}
-	return string(runes) + "…"
+	return string(runes[:head]) + end
 }
 
 // A key names colours in a row of text; for areas, which have no end to put a label at.

@@ -36,6 +36,44 @@ func seriesOf(groups []*result.Group) (all []*series) {
 	return all
 }
 
+// At one rate: what a chart without an axis for the load can show of a comparison. The rate is the
+// highest at which most series have a group that kept its promises. Groups come with the colour of
+// their series, which is the same in all charts of the comparison.
+type oneRate struct {
+	groups []*result.Group
+	colors []color.NRGBA
+	note   string // Which rate it is; empty if there is only one.
+}
+
+func atOneRate(groups []*result.Group) (picked oneRate) {
+	all := seriesOf(groups)
+	have := map[float64]int{}
+	for _, g := range groups {
+		kept := 0
+		if !lossy(g) {
+			kept = 1
+		}
+		have[g.Rate] += kept
+	}
+	best, most := 0.0, -1
+	for rate, n := range have {
+		if n > most || n == most && rate > best {
+			best, most = rate, n
+		}
+	}
+	for _, s := range all {
+		for _, g := range s.groups {
+			if g.Rate == best {
+				picked.groups, picked.colors = append(picked.groups, g), append(picked.colors, s.color)
+			}
+		}
+	}
+	if severalRates(groups) {
+		picked.note = " At " + rate(best) + " offered, the highest rate of those at which the most groups kept their promises."
+	}
+	return picked
+}
+
 // middle is the median of a figure over the runs of a group that have it; NaN if none has.
 func middle(g *result.Group, of func(*result.Run) float64) float64 {
 	return result.Median(having(g, of)).Median
