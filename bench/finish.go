@@ -77,8 +77,7 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 		}
 	}
 	if r.start != 0 && len(r.pubs) > 0 {
-		audit := r.ledger.Verify(measure.Circumstances{Overload: r.overloaded(s, totals)})
-		s.Contracts = []result.Contract{audit.Contract}
+		s.Contracts = []result.Contract{r.audit(s, totals)}
 	}
 	s.Measured = r.measured(totals)
 	if l.begin.at != 0 {
@@ -92,6 +91,20 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 	}
 	s.Judge()
 	return s
+}
+
+// audit is the ledger's verdict.
+func (r *run) audit(s *result.Summary, t *measure.Totals) result.Contract {
+	a := r.ledger.Verify(measure.Circumstances{
+		Overload: r.overloaded(s, t), Start: time.Duration(r.start - r.origin),
+	})
+	c := a.Contract
+	for class, n := range map[result.Class]uint64{result.WrongQoS: a.WrongQoS, result.SessionLost: a.SessionsLost} {
+		if n > 0 {
+			c.Findings = append(c.Findings, result.Finding{Class: class, Count: int64(n)})
+		}
+	}
+	return c
 }
 
 var allPhases = []result.Phase{result.PhaseConnect, result.PhaseProbe, result.PhaseWarmUp, result.PhaseMeasure, result.PhaseDrain}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mqttbench/bench/measure"
+	"mqttbench/bench/plan"
 	"mqttbench/bench/result"
 	"mqttbench/broker/transport"
 )
@@ -24,6 +25,7 @@ type log struct {
 	counters measure.Counters
 	failures []failure
 	tail999  time.Duration
+	dues     *plan.Dues // nil in a closed loop.
 
 	broker, generator meter
 	begin, end        sample // Of the measured part. Zero: it has not begun, or not ended.
@@ -57,6 +59,9 @@ func openLog(r *run, m *result.Manifest) (*log, error) {
 	l := &log{
 		run: r, writer: w, collector: measure.NewCollector(len(r.workers)),
 		tick: time.NewTicker(r.cfg.Interval), last: r.origin,
+	}
+	if !r.plan.Closed && r.plan.Rate > 0 {
+		l.dues = plan.NewDues(r.plan)
 	}
 	l.generator = openMeter(ownPID)
 	if r.cfg.BrokerPID != 0 {
@@ -181,7 +186,7 @@ func (l *log) offered(from, to int64, c *measure.Counters) int64 {
 	if from >= to {
 		return 0
 	}
-	return r.plan.Offered(from, to)
+	return l.dues.Offered(from, to)
 }
 
 func (l *log) write(iv *result.Interval, merged *measure.Interval) {

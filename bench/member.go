@@ -112,10 +112,27 @@ type publisher struct {
 	copies  int64
 }
 
-// send puts one message on the wire, unless the client cannot take it now.
+// send puts one message on the wire when it is due, unless the client cannot take it now.
 func (p *publisher) send(seq uint32, due int64) bool {
+	sent, ok := p.publish(seq, due)
+	if ok {
+		p.worker.rec.Sent(due, sent, len(p.worker.payload))
+	}
+	return ok
+}
+
+// sendLate is send for a message that had to wait for its publisher.
+func (p *publisher) sendLate(seq uint32, due int64) bool {
+	_, ok := p.publish(seq, due)
+	if ok {
+		p.worker.rec.SentLate(due, len(p.worker.payload))
+	}
+	return ok
+}
+
+func (p *publisher) publish(seq uint32, due int64) (sent int64, ok bool) {
 	if !p.connected {
-		return false
+		return 0, false
 	}
 	w := p.worker
 	now := transport.Clock()
@@ -124,15 +141,14 @@ func (p *publisher) send(seq uint32, due int64) bool {
 	p.ledger.Attempt(seq)
 	if !p.client.Publish(&w.message) {
 		p.ledger.Retract(seq)
-		return false
+		return 0, false
 	}
-	w.rec.Sent(due, now, len(w.payload))
 	w.rec.Count.Expected += uint64(p.copies)
 	if w.message.QoS == 0 {
 		p.ledger.Acked(seq, packet.Success)
 		w.rec.Acked(due)
 	}
-	return true
+	return now, true
 }
 
 // catchUp sends what fell due while the publisher could not send.
@@ -147,7 +163,7 @@ func (p *publisher) catchUp() {
 	}
 	for {
 		m, ok := w.schedule.Late(p.number, w.group.Now()-w.run.start)
-		if !ok || !p.send(m.Seq, w.run.start+m.Due) {
+		if !ok || !p.sendLate(m.Seq, w.run.start+m.Due) {
 			return
 		}
 		w.schedule.PopLate(p.number)

@@ -51,14 +51,26 @@ func (r *Recorder) SetWindow(w Window) { r.window = w }
 // its payload. In a closed loop due is sent.
 func (r *Recorder) Sent(due, sent int64, bytes int) {
 	s := r.active
+	s.Counters.record(r.sent(due, bytes).Lag, sent-due)
+}
+
+// SentLate records a message that its publisher could not send when it was due: it was away, or its window was full. The wait is
+// in the message's response time; it is not in the lag, which is the generator's own lateness.
+func (r *Recorder) SentLate(due int64, bytes int) {
+	r.active.Counters.Late++
+	r.sent(due, bytes)
+}
+
+// sent counts a message and returns the series that it belongs to.
+func (r *Recorder) sent(due int64, bytes int) *Series {
+	s := r.active
 	s.Counters.Sent++
 	s.Counters.SentBytes += uint64(bytes)
-	series := &s.rest
 	if r.window.Contains(due) {
-		series = &s.measured
 		s.Measured.Sent++
+		return &s.measured
 	}
-	s.Counters.record(series.Lag, sent-due)
+	return &s.rest
 }
 
 // Seen records the first delivery of a message: response time from due, service time from sent.

@@ -148,3 +148,20 @@ func TestSwapPassesOwnership(t *testing.T) {
 	}
 	exactly(t, "service", c.totals.Series.Service, 0, 0, 0)
 }
+
+// TestLateIsNotLag: what waited for its publisher is late, and that is not the pacer's fault.
+func TestLateIsNotLag(t *testing.T) {
+	r := NewRecorder(0)
+	r.SetWindow(Window{From: 0, To: 100})
+	r.Sent(10, 13, 64)
+	r.SentLate(20, 64)
+	c := NewCollector(1)
+	c.Add(r.Swap(0))
+	got := c.Totals()
+	if got.Counters.Sent != 2 || got.Counters.Late != 1 || got.Measured.Sent != 2 {
+		t.Errorf("%+v, %+v", got.Counters, got.Measured)
+	}
+	if lag := got.Series.Lag; lag.TotalCount() != 1 || lag.Max() != 3 {
+		t.Errorf("%d lags, the longest %d ns; want 1 of 3 ns", lag.TotalCount(), lag.Max())
+	}
+}

@@ -27,6 +27,7 @@ type Counters struct {
 	SentBytes   uint64 // Of their payloads.
 	Acked       uint64 // Exchanges complete; QoS 0: sent.
 	Refused     uint64 // Exchanges answered with a Reason Code >= 0x80.
+	Late        uint64 // Of the sent, those whose publisher was away or had its window full when they were due.
 	Blocked     uint64 // Times that a due message found its publisher unable to send.
 	Expected    uint64 // Deliveries that the messages sent ask for.
 	Delivered   uint64 // First deliveries.
@@ -50,6 +51,7 @@ func (c *Counters) Add(o *Counters) {
 	c.SentBytes += o.SentBytes
 	c.Acked += o.Acked
 	c.Refused += o.Refused
+	c.Late += o.Late
 	c.Blocked += o.Blocked
 	c.Expected += o.Expected
 	c.Delivered += o.Delivered

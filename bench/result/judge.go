@@ -16,6 +16,8 @@ var classes = []struct {
 	{Lost, true, true},
 	{Dup, true, false},
 	{Reorder, true, false},
+	{SessionLost, true, false},
+	{WrongQoS, true, false},
 	{Stuck, true, true},
 	{DroppedOverload, true, true},
 	{Late, true, true},
@@ -69,8 +71,9 @@ func (c *Contract) Missing() int64 { return max(0, c.Expected-c.Delivered) }
 // Judge sets Outcome, Validity and ExitCode from the contracts, the gates, Steady and Interrupted,
 // and puts findings in order, worst first. An Outcome of Failed stays.
 //
-// Exit codes: 0 valid and kept, 1 a contract broken or the run failed, 2 invalid, 3 noisy or not
-// steady, 130 interrupted. 2 goes before 1: an instrument that is not to be trusted accuses nobody.
+// Exit codes: 0 valid and kept, 1 a contract broken or the run failed, 3 invalid, 4 noisy or not
+// steady, 130 interrupted; 2 is for bad input, which has no summary. A broken promise goes first: what was lost or delivered twice does
+// not become right because the generator was late.
 func (s *Summary) Judge() {
 	s.Validity = s.validity()
 	broken := false
@@ -126,12 +129,12 @@ func (s *Summary) exitCode() int {
 		return 1
 	case s.Interrupted:
 		return 130
-	case s.Validity == ValidityInvalid:
-		return 2
 	case s.Outcome == Broken:
 		return 1
-	case s.Validity == ValidityNoisy, s.Steady.Checked && !s.Steady.Steady:
+	case s.Validity == ValidityInvalid:
 		return 3
+	case s.Validity == ValidityNoisy, s.Steady.Checked && !s.Steady.Steady:
+		return 4
 	}
 	return 0
 }

@@ -105,6 +105,8 @@ const (
 	Stuck           Class = "stuck"            // An exchange that never completed.
 	Phantom         Class = "phantom"          // Received and never sent.
 	Corrupt         Class = "corrupt"          // Received with other content.
+	SessionLost     Class = "session-lost"     // A persistent session was not there when its client came back. Counts sessions.
+	WrongQoS        Class = "wrong-qos"        // Delivered at another QoS than the lower of published and granted.
 	Late            Class = "late"             // Delivered after the drain had been given up.
 )
 

@@ -18,23 +18,24 @@ var layers = `
 broker/packet:
 broker/topic:
 broker/session:     broker/packet
+broker/store:       github.com/cockroachdb/pebble/v2
 broker/transport:   golang.org/x/sys/unix
 broker:             broker/packet broker/session broker/topic broker/transport
 
-bench/plan:
+bench/plan:         broker/packet
 bench/client:       broker/packet broker/transport
 bench/client/paho:  bench/client broker/packet broker/transport github.com/eclipse/paho.mqtt.golang
-bench/measure:      bench/client bench/plan github.com/HdrHistogram/hdrhistogram-go github.com/prometheus/procfs
+bench/measure:      bench/client bench/plan bench/result broker/packet github.com/HdrHistogram/hdrhistogram-go github.com/prometheus/procfs
 bench/result:       github.com/HdrHistogram/hdrhistogram-go golang.org/x/perf/benchmath
-bench/report:       bench/result gonum.org/v1/plot
+bench/report:       bench/result golang.org/x/image/font gonum.org/v1/plot
 bench:              bench/client bench/measure bench/plan bench/result broker/packet
 
-cmd/mqttbroker:     broker broker/session broker/transport github.com/spf13/pflag
+cmd/mqttbroker:     broker broker/packet broker/session broker/transport github.com/spf13/pflag
 cmd/mqttbench:      bench bench/client bench/client/paho bench/plan bench/report bench/result broker broker/packet broker/transport github.com/spf13/pflag golang.org/x/term
 `
 
 // An import of any package of these modules counts as the module.
-var modules = []string{"gonum.org/v1/plot", "golang.org/x/sys/unix", "github.com/prometheus/procfs"}
+var modules = []string{"gonum.org/v1/plot", "golang.org/x/sys/unix", "github.com/prometheus/procfs", "github.com/cockroachdb/pebble/v2"}
 
 func TestLayers(t *testing.T) {
 	want := map[string]string{}

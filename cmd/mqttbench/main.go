@@ -19,6 +19,7 @@ const (
 	exitBroken      = 1
 	exitInput       = 2
 	exitInvalid     = 3
+	exitNoisy       = 4
 	exitInterrupted = 130
 )
 

@@ -1,0 +1,276 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"mqttbench/bench/client"
+	"mqttbench/bench/client/paho"
+	"mqttbench/bench/plan"
+	"mqttbench/bench/result"
+	"mqttbench/broker"
+	"mqttbench/broker/packet"
+	"mqttbench/broker/transport"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// serve runs the reference broker in this process: what is tested here is not what it costs.
+func serve(t *testing.T, o broker.Options) *broker.Server {
+	t.Helper()
+	o.Listen = []string{"tcp://127.0.0.1:0"}
+	s, err := broker.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func native(t *testing.T, driver transport.Driver, groups int) client.Engine {
+	t.Helper()
+	e, err := client.NewNativeWith(client.NativeOptions{Groups: groups, Driver: driver})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	return e
+}
+
+// small is a plan of a fraction of a second.
+func small(p plan.Plan) plan.Plan {
+	p.Seed, p.RunID = 7, 7
+	if p.Publishers == 0 {
+		p.Publishers, p.Subscribers = 10, 10
+	}
+	if p.Rate == 0 && !p.Closed {
+		p.Rate = 500
+	}
+	p.Warmup, p.Duration = plan.Duration(100*time.Millisecond), plan.Duration(400*time.Millisecond)
+	return p.WithDefaults()
+}
+
+func do(t *testing.T, ctx context.Context, url string, e client.Engine, p plan.Plan, change func(*Config)) (*result.Run, error) {
+	t.Helper()
+	cfg := Config{Plan: p, Client: client.Options{URL: url}, Engine: e, Dir: t.TempDir(), Interval: 50 * time.Millisecond}
+	if change != nil {
+		change(&cfg)
+	}
+	return Run(ctx, cfg)
+}
+
+// TestRuns carries out small plans of every kind and demands that every message of them is
+// accounted for, by the summary and by the file.
+func TestRuns(t *testing.T) {
+	plans := map[string]plan.Plan{
+		"QoS 0":              {},
+		"QoS 1":              {PubQoS: 1, SubQoS: 1},
+		"QoS 2":              {PubQoS: 2, SubQoS: 2},
+		"QoS 2 to 1, MQTT 5": {PubQoS: 2, SubQoS: 1, Version: packet.V5},
+		"MQTT 3.1":           {PubQoS: 1, SubQoS: 2, Version: packet.V31},
+		"uneven pairs":       {PubQoS: 1, SubQoS: 1, Publishers: 7, Subscribers: 3},
+		"fan-out":            {PubQoS: 1, SubQoS: 1, Pattern: plan.FanOut, Publishers: 2, Subscribers: 20, Rate: 50},
+		"fan-in":             {PubQoS: 2, SubQoS: 2, Pattern: plan.FanIn, Publishers: 20, Subscribers: 2},
+		"shared":             {PubQoS: 1, SubQoS: 1, Pattern: plan.FanIn, Publishers: 10, Subscribers: 3, ShareName: "g", Version: packet.V5},
+		"poisson":            {PubQoS: 1, SubQoS: 1, Arrivals: plan.Poisson},
+		"burst":              {PubQoS: 2, SubQoS: 2, Arrivals: plan.Burst},
+		"closed, QoS 0":      {Closed: true, Window: 2},
+		"closed, QoS 2":      {Closed: true, Window: 1, PubQoS: 2, SubQoS: 2},
+		"nobody listens":     {PubQoS: 1, Publishers: 3, Subscribers: 0},
+		"large payload":      {PubQoS: 1, SubQoS: 1, Payload: 20_000, Publishers: 2, Subscribers: 2, Rate: 50},
+	}
+	for name, p := range plans {
+		t.Run(name, func(t *testing.T) {
+			if name == "nobody listens" {
+				p = small(p)
+				p.Subscribers = 0
+			} else {
+				p = small(p)
+			}
+			s := serve(t, broker.Options{})
+			res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			complete(t, &p, res)
+			again, err := result.Read(res.Dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again.Summary.Contracts[0].Delivered != res.Summary.Contracts[0].Delivered || !again.Complete {
+				t.Errorf("the file says %+v, the run said %+v", again.Summary.Contracts, res.Summary.Contracts)
+			}
+		})
+	}
+}
+
+// complete demands that all that the plan wanted was sent, acknowledged and delivered, once.
+func complete(t *testing.T, p *plan.Plan, res *result.Run) {
+	t.Helper()
+	c := res.Summary.Contracts[0]
+	if !p.Closed {
+		if want := p.Offered(0, p.End()); c.Attempted != want {
+			t.Errorf("attempted %d of %d", c.Attempted, want)
+		}
+		if want := p.Expected(0, p.End()); c.Delivered != want {
+			t.Errorf("delivered %d of %d", c.Delivered, want)
+		}
+		if got, want := res.Summary.Response.Count, p.Expected(int64(p.Warmup), p.End()); got != want {
+			t.Errorf("%d response times for %d deliveries that were due in the measured part", got, want)
+		}
+	}
+	if c.Attempted == 0 || c.Delivered != c.Expected {
+		t.Errorf("attempted %d, delivered %d of %d", c.Attempted, c.Delivered, c.Expected)
+	}
+	if p.PubQoS > 0 && c.Acked != c.Attempted {
+		t.Errorf("acknowledged %d of %d", c.Acked, c.Attempted)
+	}
+	for _, f := range c.Findings {
+		t.Errorf("finding: %+v", f)
+	}
+	if res.Summary.Outcome != result.Kept {
+		t.Errorf("outcome %q", res.Summary.Outcome)
+	}
+}
+
+// TestEngines runs the same plan over both drivers and over paho.
+func TestEngines(t *testing.T) {
+	engines := map[string]func() client.Engine{
+		"epoll or what there is": func() client.Engine { return native(t, transport.Auto, 1) },
+		"goroutine":              func() client.Engine { return native(t, transport.Goroutine, 3) },
+		"paho": func() client.Engine {
+			e := paho.New(2)
+			t.Cleanup(func() { e.Close() })
+			return e
+		},
+	}
+	for name, engine := range engines {
+		for qos := range packet.QoS(3) {
+			t.Run(name+" "+qos.String(), func(t *testing.T) {
+				p := small(plan.Plan{PubQoS: qos, SubQoS: qos})
+				s := serve(t, broker.Options{})
+				res, err := do(t, t.Context(), s.Addrs()[0], engine(), p, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				complete(t, &p, res)
+			})
+		}
+	}
+}
+
+// TestChurn has publishers and subscribers leave, half of them abruptly, and come back to their sessions.
+func TestChurn(t *testing.T) {
+	for _, v := range []packet.Version{packet.V311, packet.V5} {
+		for _, qos := range []packet.QoS{1, 2} {
+			p := small(plan.Plan{PubQoS: qos, SubQoS: qos, Version: v, PublisherSession: plan.Persistent, SubscriberSession: plan.Persistent})
+			p.Duration = plan.Duration(time.Second)
+			p.Churn = plan.Churn{Rate: 40, Abrupt: 0.5, Down: plan.Duration(50 * time.Millisecond), Who: plan.ChurnBoth}
+			s := serve(t, broker.Options{})
+			res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := res.Summary.Contracts[0]
+			if c.Acked != c.Attempted || c.Delivered != c.Expected || !c.Kept() {
+				t.Errorf("version %d, QoS %d: %+v", v, qos, c)
+			}
+			if res.Summary.Measured.Reconnects == 0 {
+				t.Errorf("version %d, QoS %d: nobody left", v, qos)
+			}
+		}
+	}
+}
+
+// TestInterrupted ends a run in each of its phases and demands a readable result that says so.
+func TestInterrupted(t *testing.T) {
+	for _, phase := range []result.Phase{result.PhaseWarmUp, result.PhaseMeasure} {
+		ctx, cancel := context.WithCancel(t.Context())
+		p := small(plan.Plan{PubQoS: 1, SubQoS: 1})
+		p.Warmup, p.Duration = plan.Duration(300*time.Millisecond), plan.Duration(time.Hour)
+		s := serve(t, broker.Options{})
+		res, err := do(t, ctx, s.Addrs()[0], native(t, transport.Auto, 1), p, func(c *Config) {
+			c.Progress = func(iv *result.Interval, _ float64) {
+				if iv.Phase == phase && iv.Delivered > 0 {
+					cancel()
+				}
+			}
+		})
+		cancel()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !res.Summary.Interrupted || res.Summary.ExitCode != 130 {
+			t.Errorf("interrupted during %s: %+v", phase, res.Summary)
+		}
+		c := res.Summary.Contracts[0]
+		if c.Attempted == 0 || c.Delivered == 0 {
+			t.Errorf("interrupted during %s: nothing was kept: %+v", phase, c)
+		}
+		if again, err := result.Read(res.Dir); err != nil || !again.Summary.Interrupted {
+			t.Errorf("interrupted during %s: the file: %v", phase, err)
+		}
+	}
+}
+
+// TestBrokerDies: what was measured until then is kept, and the run fails.
+func TestBrokerDies(t *testing.T) {
+	gone := make(chan error, 1)
+	p := small(plan.Plan{PubQoS: 1, SubQoS: 1})
+	p.Duration = plan.Duration(time.Hour)
+	s := serve(t, broker.Options{})
+	res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 1), p, func(c *Config) {
+		c.BrokerGone = gone
+		c.Progress = func(iv *result.Interval, _ float64) {
+			if iv.Phase == result.PhaseMeasure && len(gone) == 0 {
+				s.Close()
+				gone <- errors.New("signal: killed")
+			}
+		}
+	})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	if res == nil || res.Summary.Outcome != result.Failed || res.Summary.Contracts[0].Delivered == 0 {
+		t.Errorf("%v: %+v", err, res)
+	}
+}
+
+// TestSetup: what cannot begin is one SetupError.
+func TestSetup(t *testing.T) {
+	refusing := serve(t, broker.Options{Authenticate: func(string, string, []byte) packet.ReasonCode { return packet.BadUserNameOrPassword }})
+	deaf := serve(t, broker.Options{AllowSubscribe: func(string, []byte) bool { return false }})
+	mute := serve(t, broker.Options{AllowPublish: func(string, []byte) bool { return false }})
+	for name, url := range map[string]string{
+		"nobody there":     "tcp://127.0.0.1:1",
+		"refused":          refusing.Addrs()[0],
+		"may not listen":   deaf.Addrs()[0],
+		"may not publish":  mute.Addrs()[0],
+		"no such protocol": "carrier-pigeon://x",
+	} {
+		_, err := do(t, t.Context(), url, native(t, transport.Auto, 1), small(plan.Plan{PubQoS: 1, SubQoS: 1}), func(c *Config) {
+			c.ProbeFor, c.ConnectFor = 300*time.Millisecond, 2*time.Second
+		})
+		var setup *SetupError
+		if !errors.As(err, &setup) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	full := filepath.Join(t.TempDir(), "full")
+	os.Mkdir(full, 0o755)
+	os.WriteFile(filepath.Join(full, result.ResultFile), []byte("old"), 0o644)
+	_, err := do(t, t.Context(), "tcp://127.0.0.1:1", native(t, transport.Auto, 1), small(plan.Plan{}), func(c *Config) { c.Dir = full })
+	var setup *SetupError
+	if !errors.As(err, &setup) {
+		t.Errorf("a folder that holds a result: %v", err)
+	}
+}
