@@ -120,6 +120,10 @@ func className(c result.Class) string {
 		return "corrupted"
 	case result.Phantom:
 		return "received and never sent"
+	case result.SessionLost:
+		return "sessions lost"
+	case result.WrongQoS:
+		return "at the wrong QoS"
 	}
 	return string(c)
 }

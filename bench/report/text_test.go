@@ -101,6 +101,25 @@ func TestSummaryGolden(t *testing.T) {
 	}
 }
 
+// Every class has a word of its own, and a column in the matrix of verdicts.
+func TestEveryClassIsNamed(t *testing.T) {
+	column := map[result.Class]string{result.Lost: "lost", result.SessionLost: "lost", result.Stuck: "lost", result.Late: "lost",
+		result.DroppedOverload: "dropped", result.Dup: "duplicate", result.Reorder: "reordered", result.Corrupt: "corrupt",
+		result.Phantom: "corrupt", result.WrongQoS: "corrupt", result.LossQoS0: "legal loss", result.LostUnknown: "legal loss",
+		result.DroppedLegal: "legal loss", result.DupLegal: "legal dup.", "of the future": "lost"}
+	words := map[string]result.Class{}
+	for class, want := range column {
+		c := verdictColumns[columnOf(class)]
+		if c.name != want || c.breaks != class.Breaks() {
+			t.Errorf("%s is in column %q (breaks %t), want %q (breaks %t)", class, c.name, c.breaks, want, class.Breaks())
+		}
+		if other, ok := words[className(class)]; ok {
+			t.Errorf("%s and %s are both called %q", class, other, className(class))
+		}
+		words[className(class)] = class
+	}
+}
+
 // What the first line says is what most people read.
 func TestVerdictComesFirst(t *testing.T) {
 	runs := summaries()
