@@ -26,9 +26,9 @@ bench/plan:         broker/packet
 bench/client:       broker/packet broker/transport
 bench/client/paho:  bench/client broker/packet broker/transport github.com/eclipse/paho.mqtt.golang
 bench/measure:      bench/client bench/plan bench/result broker/packet github.com/HdrHistogram/hdrhistogram-go github.com/prometheus/procfs
-bench/result:       github.com/HdrHistogram/hdrhistogram-go golang.org/x/perf/benchmath
+bench/result:       github.com/HdrHistogram/hdrhistogram-go
 bench/report:       bench/result golang.org/x/image/font gonum.org/v1/plot
-bench:              bench/client bench/measure bench/plan bench/result broker/packet
+bench:              bench/client bench/measure bench/plan bench/result broker/packet broker/transport
 
 cmd/mqttbroker:     broker broker/packet broker/session broker/transport github.com/spf13/pflag
 cmd/mqttbench:      bench bench/client bench/client/paho bench/plan bench/report bench/result broker broker/packet broker/transport github.com/spf13/pflag golang.org/x/term

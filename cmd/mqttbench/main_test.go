@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"mqttbench/bench/result"
+)
+
+// The built-in broker is this same program, started again: here, the test binary.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == childCommand {
+		os.Exit(run(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// mqttbench is the program without a process of its own.
+func mqttbench(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	var out, err bytes.Buffer
+	code = run(ctx, args, strings.NewReader(""), &out, &err)
+	return code, out.String(), err.String()
+}
+
+// measured reports whether an exit code says that the promises were kept, on however busy a machine.
+func measured(code int) bool { return code == exitKept || code == exitInvalid || code == exitNoisy }
+
+// TestNonsense: one clear line on standard error, exit code 2, nothing on standard output, nothing left behind.
+func TestNonsense(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	text := filepath.Join(dir, "text")
+	if err := os.WriteFile(text, []byte("hello\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ args, says string }{
+		{"--qos 3", "a QoS is 0, 1 or 2"},
+		{"--pub-qos -1", "a QoS is 0, 1 or 2"},
+		{"--clients 0", "at least one client"},
+		{"--clients -5", "at least one client"},
+		{"--clients x", "invalid argument"},
+		{"--rate 0", "more than 0"},
+		{"--rate -1", "more than 0"},
+		{"--rate 5 --closed", "exclude each other"},
+		{"--rate 100 --publishers 0 --subscribers 5", "no publishers"},
+		{"--publishers 3 --subscribers 3 --clients 5", "are not --clients 5"},
+		{"--duration 0s", "must last"},
+		{"--duration nonsense", "invalid argument"},
+		{"--warmup -1s", "negative"},
+		{"--payload 3", "16"},
+		{"--topic a/#", "wildcard"},
+		{"--window 0", "65535"},
+		{"--churn -1", "negative"},
+		{"--churn-abrupt 2", "share"},
+		{"--client nobody", "native and paho"},
+		{"--client paho --mqtt 5", "3.1.1 only"},
+		{"--mqtt 6", "3.1.1 and 5"},
+		{"--driver steam", "epoll"},
+		{"--pattern star", "pattern"},
+		{"--arrivals never", "arrivals"},
+		{"--broker http://127.0.0.1:80", "tcp://"},
+		{"--broker tcp://127.0.0.1:1", "refused"},
+		{"--no-such-flag", "unknown flag"},
+		{"wat", "unknown command"},
+		{"run wat", "unexpected argument"},
+		{"compare one", "at least two"},
+		{"compare " + text + " " + text, "not an mqttbench result"},
+		{"compare nowhere nowhere", "nowhere"},
+		{"report " + text, "not an mqttbench result"},
+		{"--out " + text + "/below", "folder"},
+		{"--clients 3000000", "descriptors"},
+	} {
+		code, stdout, stderr := mqttbench(t.Context(), strings.Fields(c.args)...)
+		if code != exitInput {
+			t.Errorf("%s: exit code %d", c.args, code)
+		}
+		if !strings.Contains(stderr, c.says) || strings.Count(stderr, "\n") != 1 || stdout != "" {
+			t.Errorf("%s: said %q and %q; want one line with %q", c.args, stderr, stdout, c.says)
+		}
+	}
+	left, _ := filepath.Glob(filepath.Join(dir, "results", "*"))
+	if len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestMainJob runs the main job in small: the built-in broker as a child process, and what it leaves behind.
+func TestMainJob(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	profiles := filepath.Join(t.TempDir(), "profiles")
+	code, stdout, stderr := mqttbench(t.Context(), "--qos", "2", "--clients", "20", "--rate", "200", "--warmup", "100ms", "--duration", "1s",
+		"--out", dir, "--pprof", profiles, "--password", "hush", "--username", "me")
+	if !measured(code) || !strings.Contains(stdout, "QoS 2 kept") || !strings.Contains(stdout, dir) {
+		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	r, err := result.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := r.Summary.Contracts[0]; c.Delivered != c.Expected || c.Delivered < 200 {
+		t.Errorf("%+v", c)
+	}
+	if r.Manifest.Machine.Cores == 0 || r.Manifest.Seed == 0 || len(r.Manifest.Plan) == 0 || r.Manifest.Broker.PID == 0 {
+		t.Errorf("the manifest lacks something: %+v", r.Manifest)
+	}
+	text, _ := os.ReadFile(filepath.Join(dir, result.ResultFile))
+	if bytes.Contains(text, []byte("hush")) {
+		t.Error("the password is in the result file")
+	}
+	for _, pattern := range []string{filepath.Join(dir, "*.svg"), filepath.Join(dir, "*.png"), filepath.Join(profiles, "broker-cpu.pprof"), filepath.Join(profiles, "generator-cpu.pprof"),
+		filepath.Join(profiles, "broker-heap.pprof"), filepath.Join(profiles, "broker-mutex.pprof"), filepath.Join(profiles, "generator-block.pprof")} {
+		if files, _ := filepath.Glob(pattern); len(files) == 0 {
+			t.Errorf("no %s", pattern)
+		}
+	}
+	if code, stdout, stderr := mqttbench(t.Context(), "report", dir); code != 0 || !strings.Contains(stdout, "QoS 2 kept") {
+		t.Errorf("report: exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if code, _, stderr := mqttbench(t.Context(), "--clients", "2", "--out", dir); code != exitInput || !strings.Contains(stderr, "result") {
+		t.Errorf("a result was overwritten: exit code %d, %s", code, stderr)
+	}
+}
+
+// TestJSON: with --json, standard output is JSON and nothing else.
+func TestJSON(t *testing.T) {
+	code, stdout, stderr := mqttbench(t.Context(), "--json", "--charts=false", "--clients", "4", "--rate", "50", "--warmup", "0s", "--duration", "300ms", "--out", t.TempDir()+"/r")
+	var got struct{ Summary result.Summary }
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil || !measured(code) {
+		t.Fatalf("exit code %d, %v\n%s%s", code, err, stdout, stderr)
+	}
+	if got.Summary.Outcome != result.Kept {
+		t.Errorf("%+v", got.Summary)
+	}
+}
+
+// TestInterruptedRun: Ctrl-C is exit code 130, and what was measured is there.
+func TestInterruptedRun(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() { // Interrupt as soon as something has been delivered.
+		for ctx.Err() == nil {
+			text, _ := os.ReadFile(filepath.Join(dir, result.ResultFile))
+			if bytes.Contains(text, []byte(`"phase":"measure"`)) {
+				cancel()
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	}()
+	code, stdout, stderr := mqttbench(ctx, "--qos", "1", "--clients", "10", "--rate", "100", "--warmup", "100ms", "--duration", "1h", "--out", dir)
+	if code != exitInterrupted || !strings.Contains(strings.ToLower(stdout), "interrupted") {
+		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if r, err := result.Read(dir); err != nil || !r.Summary.Interrupted || r.Summary.Contracts[0].Delivered == 0 {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
+// TestCompareCommand sets two runs side by side.
+func TestCompareCommand(t *testing.T) {
+	dirs := []string{filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")}
+	for i, dir := range dirs {
+		rate := []string{"100", "200"}[i]
+		if code, stdout, stderr := mqttbench(t.Context(), "--quiet", "--clients", "4", "--rate", rate, "--warmup", "0s", "--duration", "500ms", "--out", dir); !measured(code) {
+			t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "compared")
+	code, stdout, stderr := mqttbench(t.Context(), append([]string{"compare", "--out", out}, dirs...)...)
+	if code != 0 || stdout == "" {
+		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if files, _ := filepath.Glob(out + "/*.png"); len(files) == 0 {
+		t.Error("no charts")
+	}
+}
+
+// TestHelp: the help names every flag.
+func TestHelp(t *testing.T) {
+	_, stdout, _ := mqttbench(t.Context(), "--help")
+	var s settings
+	s.flags().VisitAll(func(f *pflag.Flag) {
+		if !strings.Contains(stdout, "--"+f.Name) {
+			t.Errorf("--%s is not in the help", f.Name)
+		}
+	})
+	if code, stdout, _ := mqttbench(t.Context(), "--version"); code != 0 || !strings.Contains(stdout, version) {
+		t.Errorf("--version: %d, %q", code, stdout)
+	}
+}
