@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -559,6 +560,103 @@ func TestPutPartsReleasesWhenClosed(t *testing.T) {
 		h.waitClosed(t)
 		if ref.held.Load() != 20 || ref.released.Load() != 20 {
 			t.Errorf("held %d, released %d, want 20 of both", ref.held.Load(), ref.released.Load())
+		}
+	})
+}
+
+// TestNoStrays closes and resets connections, from either end and from any goroutine, while every loop puts into all of them,
+// closed ones as well. Each connection must see nothing but its own bytes: were a descriptor given
+// back while another loop still writes to it, a later connection would get them.
+func TestNoStrays(t *testing.T) {
+	rounds := 600
+	if raceEnabled {
+		rounds = 100
+	}
+	drivers(t, func(t *testing.T, o Options) {
+		o.Loops = 3
+		ls, client := start(t, o), start(t, Options{Driver: o.Driver, Loops: 1})
+		type target struct {
+			c  *Conn
+			id uint32
+		}
+		var targets [64]atomic.Pointer[target] // More than are open at a time; they are replaced, but not removed when they end.
+		var next atomic.Uint32
+		url := listen(t, ls, func(*Loop, net.Addr) Handler {
+			h := record()
+			h.onOpen = func(h *recorder) {
+				id := next.Add(1)
+				targets[id%uint32(len(targets))].Store(&target{h.conn, id})
+			}
+			return h
+		})
+		stop := make(chan struct{})
+		var putters sync.WaitGroup
+		for i := range ls.Len() {
+			l := ls.Loop(i)
+			rng := rand.New(rand.NewPCG(uint64(i), 0))
+			putters.Add(1)
+			var step func()
+			step = func() {
+				select {
+				case <-stop:
+					putters.Done()
+					return
+				default:
+				}
+				for range 20 {
+					to := targets[rng.IntN(len(targets))].Load()
+					if to == nil {
+						continue
+					}
+					to.c.Put(l, binary.BigEndian.AppendUint32(nil, to.id))
+					switch rng.IntN(40) {
+					case 0:
+						to.c.Close(nil)
+					case 1:
+						to.c.Reset(nil)
+					}
+				}
+				l.Post(step)
+			}
+			l.Post(step)
+		}
+		talked := 0
+		for range rounds / 50 {
+			var hs []*recorder
+			for i := range 50 {
+				h := record()
+				id, known := uint32(0), false
+				h.receive = func(h *recorder, b []byte) (int, error) {
+					n := 0
+					for ; len(b)-n >= 4; n += 4 {
+						got := binary.BigEndian.Uint32(b[n:])
+						if !known {
+							id, known = got, true
+							talked++
+						}
+						if got != id {
+							t.Errorf("a connection got bytes of %d and of %d", id, got)
+						}
+					}
+					if i%2 == 0 && n > 64 {
+						h.conn.Reset(nil)
+					}
+					return n, nil
+				}
+				if i%3 == 0 {
+					h.onOpen = func(h *recorder) { go h.conn.Close(nil) } // From no loop at all.
+				}
+				hs = append(hs, h)
+				dialLoop(t, client, 0, url, h)
+			}
+			for _, h := range hs {
+				h.waitClosed(t) // By chance, but it is one in forty.
+			}
+		}
+		close(stop)
+		putters.Wait()
+		if talked == 0 {
+			t.Error("no connection got anything: the test tests nothing")
 		}
 	})
 }

@@ -138,13 +138,15 @@ func (p *epoll) setDeadline(until int64) {
 
 // tryPoll is called by the runtime's poller, first, and whenever the epoll descriptor becomes readable. False: park.
 func (p *epoll) tryPoll(uintptr) bool {
-	if p.n = p.poll(); p.n > 0 {
-		p.yield()
-		return true
+	if p.n = p.poll(); p.n == 0 {
+		p.loop.parked.Store(true)
+		if !p.loop.mailed.Load() {
+			p.turns = 0
+			return false
+		}
 	}
-	p.turns = 0
-	p.loop.parked.Store(true)
-	return p.loop.mailed.Load()
+	p.yield()
+	return true
 }
 
 // yield lets other goroutines have the processor when the loop has been busy for long.

@@ -3,6 +3,7 @@ package transport
 import (
 	"math"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -54,8 +55,9 @@ type Loop struct {
 	attentionSpare []*Conn
 
 	// Atomic.
-	mailed atomic.Bool // There may be mail.
-	parked atomic.Bool // The runner sleeps, or is about to: it must be woken.
+	mailed  atomic.Bool  // There may be mail.
+	waiting atomic.Int32 // Goroutines that want a turn.
+	parked  atomic.Bool  // The runner sleeps, or is about to: it must be woken.
 
 	// Guarded by statsMu.
 	statsMu   sync.Mutex
@@ -164,6 +166,10 @@ func (l *Loop) run() {
 	defer l.loops.wg.Done()
 	for until := int64(math.MinInt64); ; {
 		l.drv.wait(l, until)
+		if l.waiting.Load() > 0 {
+			// A mutex is not fair: a runner that is always busy would let others wait for a millisecond each.
+			runtime.Gosched()
+		}
 		l.begin()
 		l.drv.dispatch(l)
 		until = l.finishTurn()
@@ -198,7 +204,13 @@ func (l *Loop) begin() {
 	}
 }
 
-// leave ends a turn of a goroutine which is not the runner.
+// take starts a turn of a goroutine which is not the runner; leave ends it.
+func (l *Loop) take() {
+	l.waiting.Add(1)
+	l.begin()
+	l.waiting.Add(-1)
+}
+
 func (l *Loop) leave() {
 	until := l.finishTurn()
 	early := until < l.sleepUntil

@@ -109,7 +109,7 @@ func (c *Conn) serve() {
 func (c *Conn) readable() (over bool) {
 	l := c.loop
 	for {
-		l.begin()
+		l.take()
 		o := l.receive(c, c.net)
 		l.leave()
 		switch o {
@@ -131,7 +131,7 @@ func (c *Conn) readBlocking() error {
 	l, b := c.loop, make([]byte, smallBuffer)
 	for {
 		n, err := c.net.nc.Read(b)
-		l.begin()
+		l.take()
 		o := l.received(c, b[:n], err)
 		l.leave()
 		switch o {
@@ -341,7 +341,7 @@ func (l *Loop) welcome(nc net.Conn, accept acceptFunc) {
 		nc.Close()
 		return
 	}
-	l.begin()
+	l.take()
 	stands := l.welcomed(nc, accept)
 	l.leave()
 	if stands == nil {

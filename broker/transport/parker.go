@@ -108,7 +108,7 @@ func (p *parker) dial(l *Loop, c *Conn, d dialling) {
 		defer l.loops.wg.Done()
 		defer cancel()
 		nc, err := (&net.Dialer{LocalAddr: d.local, KeepAlive: -1}).DialContext(ctx, d.network, d.address)
-		l.begin()
+		l.take()
 		if err != nil {
 			c.failDial(err)
 			l.leave()
