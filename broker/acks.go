@@ -114,7 +114,8 @@ func (l *loop) appendDelivery(cl *client, c *conn, d *session.Delivery) {
 	l.appendPublish(c, &p, d.Msg)
 }
 
-// appendPublish gathers p in l.out, unless it is large: then its payload goes by reference, from m.
+// appendPublish gathers p in l.out, unless it is large: then its payload goes by
+// reference, from m.
 func (l *loop) appendPublish(c *conn, p *packet.Publish, m *session.Message) {
 	if len(p.Payload) < byReference {
 		l.out = p.Append(l.out, c.version)

@@ -74,13 +74,14 @@ func (cl *client) hasRoomLocked(c *conn) bool {
 	return c != nil && cl.backlog == nil && !c.full()
 }
 
-// acceptsLocked reports whether a message would be sent at once: what a shared subscription looks for in a member.
+// acceptsLocked reports whether a message would be sent at once: what a shared
+// subscription looks for in a member.
 func (cl *client) acceptsLocked(c *conn) bool {
 	return cl.hasRoomLocked(c) && cl.sess.Queued() == 0 && cl.sess.Inflight() < int(c.window)
 }
 
-// A backlog is what is left of the retained messages that one SUBSCRIBE or
-// several asked for, at QoS 0. (Those of QoS 1 and 2 are promised to the session at once.)
+// A backlog is what is left of the retained messages that one SUBSCRIBE or several
+// asked for, at QoS 0. (Those of QoS 1 and 2 are promised to the session at once.)
 type backlog struct {
 	items []backlogItem
 }

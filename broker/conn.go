@@ -34,11 +34,13 @@ type conn struct {
 
 	// Atomic
 	//
-	// barrier: a SUBSCRIBE is sending retained messages, so QoS 0 has to take client.mu, too.
-	// drains counts calls of Drained. fullAt is one more than the value of drains before the Put
-	// that found the outbox full; so the outbox is full while fullAt == drains+1.
-	// Two counters instead of a flag, because a Drained may come between a Put that returns false and
-	// the store of a flag, which then would never be cleared again.
+	// barrier: a SUBSCRIBE is sending retained messages, so QoS 0 has to take
+	// client.mu, too.
+	//
+	// drains counts calls of Drained. fullAt is one more than drains was before the
+	// Put that found the outbox full; so the outbox is full while fullAt ==
+	// drains+1. Not a flag, because Drained may come between a Put that returns false
+	// and the store of the flag, which then would never be cleared again.
 	barrier atomic.Bool
 	drains  atomic.Uint32
 	fullAt  atomic.Uint32
@@ -246,8 +248,8 @@ func (c *conn) kick(l *loop, code packet.ReasonCode, why error) {
 	c.tc.Close(why)
 }
 
-// refuse answers an error of the peer: version 5 has a DISCONNECT for it, [v5 MQTT-4.13.1-1];
-// earlier versions only have the end of the connection, [v3.1.1 MQTT-4.8.0-1].
+// refuse answers an error of the peer: version 5 has a DISCONNECT for it, [v5
+// MQTT-4.13.1-1]; earlier ones have only the end of the connection, [v3.1.1 MQTT-4.8.0-1].
 func (c *conn) refuse(err error) {
 	var e *packet.Error
 	if c.client == nil || c.version != packet.V5 || !errors.As(err, &e) {
@@ -274,6 +276,11 @@ func (c *conn) reasonString(e *packet.Error) packet.Props {
 	return packet.AppendProp(nil, packet.Prop{ID: packet.PropReasonString, B: []byte(text)})
 }
 
+// refusal is the error that ends a connection with a Reason Code.
+func refusal(code packet.ReasonCode, clause, text string) error {
+	return &packet.Error{Code: code, Clause: clause, Text: text}
+}
+
 func protocolError(clause, text string) error {
-	return &packet.Error{Code: packet.ProtocolError, Clause: clause, Text: text}
+	return refusal(packet.ProtocolError, clause, text)
 }

@@ -34,17 +34,17 @@ func (c *conn) admit(p *packet.Connect) error {
 	s := c.loop.s
 	if p.HasAuthMethod {
 		// No method is known here, [v5 MQTT-4.12.0-1].
-		return &packet.Error{Code: packet.BadAuthenticationMethod, Clause: "v5 MQTT-4.12.0-1", Text: "no Authentication Method is supported"}
+		return refusal(packet.BadAuthenticationMethod, "v5 MQTT-4.12.0-1", "no Authentication Method is supported")
 	}
 	if s.o.Authenticate != nil {
 		code := s.o.Authenticate(string(p.ClientID), string(p.Username), p.Password)
 		if code != packet.Success {
-			return &packet.Error{Code: code, Text: "refused"}
+			return refusal(code, "", "refused")
 		}
 	}
 	if n := s.online.Add(1); s.o.MaxClients > 0 && n > int64(s.o.MaxClients) {
 		s.online.Add(-1)
-		return &packet.Error{Code: packet.QuotaExceeded, Text: "too many clients"}
+		return refusal(packet.QuotaExceeded, "", "too many clients")
 	}
 	return nil
 }
@@ -65,8 +65,8 @@ func (c *conn) refuseMalformed(v packet.Version, err error) error {
 	return err
 }
 
-// refuseConnect answers with a CONNACK that says why not. A version to come is answered in the
-// form of the latest that we know, an unknown old one in 3.1.1's.
+// refuseConnect answers with a CONNACK that says why not. A version to come is
+// answered in the form of the latest that we know, an unknown old one in 3.1.1's.
 func (c *conn) refuseConnect(v packet.Version, err error) error {
 	var e *packet.Error
 	if errors.As(err, &e) {
@@ -129,10 +129,10 @@ func (c *conn) attach(p *packet.Connect, assigned bool) {
 }
 
 // resumeLocked is the one critical section of a new Network Connection: the old
-// one is cut off, then CONNACK, then everything that is unacknowledged in its old order,
-// then what was queued, and only then is the client online, so that
-// nothing new can come in between, [v5 MQTT-4.4.0-1]. It returns the old connection, which is
-// to be closed, and its will if that is to be published.
+// one is cut off, then CONNACK, then everything that is unacknowledged in its old
+// order, then what was queued, and only then is the client online, so that nothing
+// new can come in between, [v5 MQTT-4.4.0-1]. It returns the old connection, which
+// is to be closed, and its will if that is to be published.
 func (c *conn) resumeLocked(cl *client, p *packet.Connect, present, assigned bool) (old *conn, lastWill *will) {
 	l := c.loop
 	if old = cl.conn.Load(); old != nil {
@@ -160,8 +160,8 @@ func (c *conn) resumeLocked(cl *client, p *packet.Connect, present, assigned boo
 	return old, lastWill
 }
 
-// connackProps says where the server differs from what the client asked for, or from
-// what the specification takes for granted, [v5 3.2.2.3].
+// connackProps says where the server differs from what the client asked for, or
+// from what the specification takes for granted, [v5 3.2.2.3].
 func (c *conn) connackProps(p *packet.Connect, askedExpiry uint32, assigned bool) packet.Props {
 	if c.version != packet.V5 {
 		return nil
@@ -185,7 +185,8 @@ func (c *conn) connackProps(p *packet.Connect, askedExpiry uint32, assigned bool
 	number(o.TopicAliasMaximum > 0, packet.PropTopicAliasMaximum, uint32(o.TopicAliasMaximum))
 	limit := uint32(o.KeepAliveMax / time.Second)
 	number(limit > 0 && uint32(p.KeepAlive) == limit, packet.PropServerKeepAlive, limit) // [v5 MQTT-3.1.2-21]
-	text(p.RequestResponseInfo && o.ResponseInformation != "", packet.PropResponseInformation, []byte(o.ResponseInformation))
+	inform := p.RequestResponseInfo && o.ResponseInformation != ""                       // [v5 MQTT-3.1.2-28]
+	text(inform, packet.PropResponseInformation, []byte(o.ResponseInformation))
 	c.loop.props2 = b
 	return packet.Props(b)
 }

@@ -22,9 +22,9 @@ type publication struct {
 
 // A frame is one publication as it is encoded for all subscribers that speak
 // the same version and get it with or without a Packet Identifier: there are
-// at most four. For each subscriber the first byte and the identifier are patched in place, and the frame
-// is copied to the outbox. The frame belongs to the loop, so the patches of
-// two subscribers cannot meet.
+// at most four. For each subscriber the first byte and the identifier are patched in
+// place, and the frame is copied to the outbox. The frame belongs to the loop, so the
+// patches of two subscribers cannot meet.
 //
 //	buf[0]          type and flags, patched
 //	buf[idAt:+2]    Packet Identifier, patched; with QoS > 0 only
@@ -36,8 +36,8 @@ type frame struct {
 	byRef bool
 }
 
-// byReference is the payload size from which it is cheaper to share one copy
-// than to copy it to each outbox, bytes. (The transport copies less than this in any case.)
+// byReference is the payload size from which it is cheaper to share one copy than
+// to copy it to each outbox, bytes. (The transport copies less than this in any case.)
 const byReference = 8 << 10
 
 // variant finds the frame for a subscriber, making it first if need be.
@@ -90,7 +90,9 @@ func firstByte(qos packet.QoS, retain bool) byte {
 
 // outgoingProps puts what the server adds in front of what is forwarded. The
 // result is valid until the next call.
-func (l *loop) outgoingProps(forward packet.Props, hasExpiry bool, expiry uint32, ids []uint32) packet.Props {
+func (l *loop) outgoingProps(
+	forward packet.Props, hasExpiry bool, expiry uint32, ids []uint32,
+) packet.Props {
 	if !hasExpiry && len(ids) == 0 {
 		return forward
 	}
@@ -124,4 +126,15 @@ func remaining(expires, now int64) uint32 {
 // patchID writes a Packet Identifier.
 func (f *frame) patchID(id packet.ID) {
 	binary.BigEndian.PutUint16(f.buf[f.idAt:], uint16(id))
+}
+
+// putPublish encodes p for one connection. m, with the same payload, is needed only
+// when that goes by reference.
+func (l *loop) putPublish(c *conn, p *packet.Publish, m *session.Message) {
+	l.single = p.Append(keep(l.single), c.version)
+	if len(p.Payload) < byReference {
+		c.put(l, l.single)
+		return
+	}
+	c.putParts(l, l.single[:len(l.single)-len(p.Payload)], m.Payload, m)
 }

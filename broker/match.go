@@ -12,8 +12,9 @@ import (
 // from has changed.
 //
 // It is direct-mapped: a name has one place and pushes out what was there. Names
-// that never come again therefore cost one comparison, and no bookkeeping. There
-// is none for the whole server, which would need a lock, and help less the more the names differ.
+// that never come again therefore cost one comparison, and no bookkeeping. There is
+// none for the whole server: it would need a lock, and help less the more the names
+// differ.
 type matchCache struct {
 	tree  *topic.Tree
 	seed  maphash.Seed

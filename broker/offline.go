@@ -64,7 +64,8 @@ func (c *conn) detach() {
 	}
 }
 
-// scheduleLocked has an offline client looked at when its will is due or its session is over.
+// scheduleLocked has an offline client looked at when its will is due or its
+// session is over.
 func (s *Server) scheduleLocked(cl *client) {
 	at := cl.endsAtLocked()
 	if cl.will != nil {
@@ -78,7 +79,8 @@ func (s *Server) scheduleLocked(cl *client) {
 // willDueLocked is when the will of an offline client is due, ns.
 func (cl *client) willDueLocked() int64 { return cl.since + int64(cl.will.delay)*second }
 
-// due looks at an offline client whose date has come: its session is over, or its will is due.
+// due looks at an offline client whose date has come: its session is over, or its
+// will is due.
 func (l *loop) due(cl *client) {
 	cl.mu.Lock()
 	if cl.ended || cl.conn.Load() != nil {

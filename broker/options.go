@@ -39,7 +39,8 @@ type Options struct {
 
 	// KeepAliveMax is the longest Keep Alive granted, rounded down to seconds. A
 	// version 5 client that asks for more, or for none, is told this one; earlier
-	// versions have no word for it and keep what they asked for. Default 0: whatever they ask.
+	// versions have no word for it and keep what they asked for. Default 0: whatever
+	// they ask.
 	KeepAliveMax time.Duration
 
 	// SessionExpiryMax is the longest Session Expiry Interval granted, rounded
@@ -58,11 +59,13 @@ type Options struct {
 	Logger *slog.Logger // Default: discards.
 
 	// Authenticate decides on a CONNECT, on the loop of the connection: it must
-	// not wait. Anything but Success is what CONNACK says. password is lent. Default: all may enter.
+	// not wait. Anything but Success is what CONNACK says. password is lent; clientID
+	// is empty for a client that wants to be given one. Default: all may enter.
 	Authenticate func(clientID, username string, password []byte) packet.ReasonCode
 
 	// AllowPublish and AllowSubscribe decide on one Topic Name or Topic Filter
-	// (lent), on the loop of the connection. A Will Message is asked about when it is published. Default: all is allowed.
+	// (lent), on a loop: they must not wait. A Will Message is asked about when it is
+	// published. Default: all is allowed.
 	AllowPublish   func(clientID string, name []byte) bool
 	AllowSubscribe func(clientID string, filter []byte) bool
 }
@@ -118,14 +121,17 @@ func (o *Options) check() error {
 	refuse(o.Outbox < 0, "outbox: %d bytes is negative", o.Outbox)
 	refuse(o.MaxPacket < smallestMaxPacket || o.MaxPacket > largestMaxPacket,
 		"maximum packet size: %d is not within %d and %d bytes", o.MaxPacket, smallestMaxPacket, largestMaxPacket)
-	refuse(o.TopicAliasMaximum > math.MaxUint16, "topic alias maximum: %d is more than %d", o.TopicAliasMaximum, math.MaxUint16)
-	refuse(o.KeepAliveMax < 0 || o.KeepAliveMax > 0 && o.KeepAliveMax < time.Second || o.KeepAliveMax > math.MaxUint16*time.Second,
+	refuse(o.TopicAliasMaximum > math.MaxUint16,
+		"topic alias maximum: %d is more than %d", o.TopicAliasMaximum, math.MaxUint16)
+	refuse(o.KeepAliveMax != 0 && (o.KeepAliveMax < time.Second || o.KeepAliveMax > math.MaxUint16*time.Second),
 		"keep alive maximum: %v is not within 1s and %d s", o.KeepAliveMax, math.MaxUint16)
 	refuse(o.SessionExpiryMax < 0 || o.SessionExpiryMax >= math.MaxUint32*time.Second,
 		"session expiry maximum: %v cannot be said in MQTT", o.SessionExpiryMax)
-	refuse(o.ConnectTimeout < time.Millisecond || o.ConnectTimeout > 24*time.Hour, "connect timeout: %v is not within 1ms and a day", o.ConnectTimeout)
+	refuse(o.ConnectTimeout < time.Millisecond || o.ConnectTimeout > 24*time.Hour,
+		"connect timeout: %v is not within 1ms and a day", o.ConnectTimeout)
 	refuse(o.MaxClients < 0, "clients: %d is negative", o.MaxClients)
 	l := o.SessionLimits
-	refuse(l.MaxQueued < 0 || l.MaxQueuedBytes < 0 || l.MaxInflight < 0, "session limits: %+v has negative ones", l)
+	refuse(l.MaxQueued < 0 || l.MaxQueuedBytes < 0 || l.MaxInflight < 0,
+		"session limits: %+v has negative ones", l)
 	return errors.Join(errs...)
 }

@@ -33,8 +33,8 @@ func (c *conn) publish(f packet.Frame) error {
 }
 
 // publish2 hands an incoming QoS 2 message on when it comes for the first time:
-// "method B" of [v5 figure 4.3]. Until PUBREL its Packet Identifier is remembered, and whatever comes with
-// it is the same message again, [v5 MQTT-4.3.3-10].
+// "method B" of [v5 figure 4.3]. Until PUBREL its Packet Identifier is remembered,
+// and whatever comes with it is the same message again, [v5 MQTT-4.3.3-10].
 func (c *conn) publish2(p *packet.Publish) error {
 	l, cl := c.loop, c.client
 	cl.mu.Lock()
@@ -48,7 +48,7 @@ func (c *conn) publish2(p *packet.Publish) error {
 
 	// Only QoS 2 can be overrun: QoS 1 is acknowledged before the next packet is looked at.
 	if c.version == packet.V5 && pending > int(l.s.o.ReceiveMaximum) {
-		return &packet.Error{Code: packet.ReceiveMaximumExceeded, Clause: "v5 MQTT-3.3.4-7", Text: "more messages than the Receive Maximum"}
+		return refusal(packet.ReceiveMaximumExceeded, "v5 MQTT-3.3.4-7", "more messages than the Receive Maximum")
 	}
 	code := packet.Success
 	if first {
@@ -80,8 +80,9 @@ func (c *conn) forward(p *packet.Publish) packet.ReasonCode {
 	return l.publish(&l.pub).reason()
 }
 
-// forwardedProps is what subscribers get to see of a PUBLISH's properties: all
-// in their order, [v5 MQTT-3.3.2-18], but those that hold for one connection or are computed anew.
+// forwardedProps is what subscribers get to see of a PUBLISH's properties: all in
+// their order, [v5 MQTT-3.3.2-18], but those that hold for one connection or are
+// computed anew.
 func (l *loop) forwardedProps(p *packet.Publish) packet.Props {
 	switch {
 	case !p.HasProps:
@@ -104,7 +105,8 @@ func forwarded(dst []byte, props packet.Props) packet.Props {
 	return dst
 }
 
-// resolveAlias replaces a Topic Alias by the Topic Name it stands for, or notes what it is to stand for.
+// resolveAlias replaces a Topic Alias by the Topic Name that it stands for, or notes
+// what it is to stand for.
 func (c *conn) resolveAlias(p *packet.Publish) error {
 	if p.HasSubID {
 		return protocolError("v5 MQTT-3.3.4-6", "a Subscription Identifier from a client")
@@ -113,7 +115,7 @@ func (c *conn) resolveAlias(p *packet.Publish) error {
 		return nil
 	}
 	if int(p.Alias) > c.loop.s.o.TopicAliasMaximum {
-		return &packet.Error{Code: packet.TopicAliasInvalid, Clause: "v5 MQTT-3.3.2-9", Text: "a Topic Alias above the Topic Alias Maximum"}
+		return refusal(packet.TopicAliasInvalid, "v5 MQTT-3.3.2-9", "a Topic Alias above the Topic Alias Maximum")
 	}
 	if c.aliases == nil {
 		c.aliases = new(aliases)

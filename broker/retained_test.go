@@ -280,3 +280,44 @@ func TestWillDelay(t *testing.T) {
 		watch.sync()
 	})
 }
+
+// What is published while a SUBSCRIBE sends what is retained comes after it, at QoS 0 too: the numbers
+// of one topic never go down.
+func TestRetainedBeforeLive(t *testing.T) {
+	overDrivers(t, Options{}, func(t *testing.T, b *bench) {
+		const topics = 40
+		stop, stopped := make(chan struct{}), make(chan struct{})
+		pub := b.connect(packet.V311, "pub")
+		go func() {
+			defer close(stopped)
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+					pub.publish(fmt.Sprint("r/", i%topics), fmt.Sprint(i), 0, retained)
+				}
+			}
+		}()
+		sub := b.connect(packet.V311, "sub")
+		for range 150 {
+			var last [topics]int
+			sub.subscribe("r/#", 0)
+			u := packet.Unsubscribe{ID: sub.id(), Filters: [][]byte{[]byte("r/#")}}
+			sub.send(u.Append(nil, packet.V311))
+			for f, _ := sub.read(); f.Type != packet.UNSUBACK; f, _ = sub.read() {
+				var m packet.Publish
+				m.Decode(packet.V311, f.Flags, f.Body)
+				var topic, n int
+				fmt.Sscanf(string(m.Topic), "r/%d", &topic)
+				fmt.Sscan(string(m.Payload), &n)
+				if n < last[topic] {
+					t.Fatalf("topic %d: %d (RETAIN %v) after %d", topic, n, m.Retain, last[topic])
+				}
+				last[topic] = n
+			}
+		}
+		close(stop)
+		<-stopped
+	})
+}
