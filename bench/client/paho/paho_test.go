@@ -239,7 +239,7 @@ func TestResume(t *testing.T) {
 			t.Errorf("%d in flight: a resend was taken for an acknowledgement", n)
 		}
 	})
-	s.send("40 02 0004")
+	s.send("40 02 0004 40 02 0004")
 	r.await(t, "acked d 00")
 	s.send("50 02 0002")
 	s.expect("62 02 0002")
@@ -247,6 +247,44 @@ func TestResume(t *testing.T) {
 	r.await(t, "acked b 00")
 	s.send("40 02 0005")
 	r.await(t, "acked e 00")
+	on(t, g, func() {
+		if n := c.Inflight(); n != 1 {
+			t.Errorf("%d in flight: the second PUBACK of d counted", n)
+		}
+	})
+
+	// A DISCONNECT ends the connection, not the session; and what was published before goes first.
+	on(t, g, func() {
+		c.Publish(&client.Message{Topic: "t", Payload: []byte("f")})
+		c.Disconnect()
+	})
+	s.expect("30 04 0001 74 66 E0 00")
+	r.await(t, "disconnected <nil>")
+	on(t, g, c.Connect)
+	s.accept(connect, "20 02 01 00")
+	s.expect("3C 06 0001 74 0003 63")
+	s.send("50 02 0003 70 02 0003")
+	r.await(t, "acked c 00")
+}
+
+// TestFull: a server that does not read makes Publish say false before memory is full of messages.
+func TestFull(t *testing.T) {
+	s, r, g := newFake(t), newRecorder(), newGroup(t)
+	c := g.New(client.Options{URL: s.url(), ClientID: "c"}, r)
+	on(t, g, c.Connect)
+	s.accept(connect, "20 02 00 00")
+	r.await(t, "connected")
+	on(t, g, func() {
+		m, n := client.Message{Topic: "t", Payload: make([]byte, 64<<10)}, 0
+		for c.Publish(&m) && n < 1000 {
+			n++
+		}
+		if n < 10 || n > 100 || c.Pending() < 1<<19 {
+			t.Errorf("%d messages, %d bytes pending", n, c.Pending())
+		}
+	})
+	go io.Copy(io.Discard, s.peer)
+	r.await(t, "writable")
 }
 
 // TestCleanStart: what Paho forgets is published anew, before new messages.
@@ -290,6 +328,12 @@ func TestReceive(t *testing.T) {
 	r.await(t, "received t b q2 id7 e1 dup=false again=false")
 	s.send("32 06 0001 74 0008 62")
 	s.expect("40 02 0008")
+	s.peer.Close()
+	r.await(t, "disconnected")
+	on(t, g, c.Connect)
+	s.accept(connect, "20 02 00 00 34 06 0001 74 0007 63") // The server has forgotten, and so have we.
+	s.expect("50 02 0007")
+	r.await(t, "received t c q2 id7 e2 dup=false again=false")
 	on(t, g, func() { c.Subscribe([]string{"x", "y"}, 1) })
 	sub := make([]byte, 12)
 	if _, err := io.ReadFull(s.peer, sub); err != nil || sub[0] != 0x82 {
