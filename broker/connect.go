@@ -184,8 +184,9 @@ func (c *conn) connackProps(p *packet.Connect, askedExpiry uint32, assigned bool
 	text(assigned, packet.PropAssignedClientIdentifier, p.ClientID)
 	number(o.TopicAliasMaximum > 0, packet.PropTopicAliasMaximum, uint32(o.TopicAliasMaximum))
 	limit := uint32(o.KeepAliveMax / time.Second)
-	number(limit > 0 && uint32(p.KeepAlive) == limit, packet.PropServerKeepAlive, limit) // [v5 MQTT-3.1.2-21]
-	inform := p.RequestResponseInfo && o.ResponseInformation != ""                       // [v5 MQTT-3.1.2-28]
+	lowered := limit > 0 && uint32(p.KeepAlive) == limit // [v5 MQTT-3.1.2-21]
+	number(lowered, packet.PropServerKeepAlive, limit)
+	inform := p.RequestResponseInfo && o.ResponseInformation != "" // [v5 MQTT-3.1.2-28]
 	text(inform, packet.PropResponseInformation, []byte(o.ResponseInformation))
 	c.loop.props2 = b
 	return packet.Props(b)

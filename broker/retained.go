@@ -55,6 +55,7 @@ func (l *loop) idsOf(subID uint32) []uint32 {
 	return l.oneID[:]
 }
 
+// promiseRetainedLocked gives one retained message to the session, QoS 1 or 2.
 func (l *loop) promiseRetainedLocked(cl *client, c *conn, m *session.Message, qos packet.QoS, subID uint32) {
 	d, v := cl.sess.Offer(m, qos, true, l.idsOf(subID), cl.hasRoomLocked(c))
 	switch v {

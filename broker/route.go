@@ -189,7 +189,8 @@ func (d *delivery) promiseLocked(to *recipient) session.Verdict {
 	return v
 }
 
-// send puts the message to a connection. For QoS 1 and 2 the client's mu is held, which keeps the order of the session.
+// send puts the message to a connection. For QoS 1 and 2 the client's mu is held,
+// which keeps the order of the session.
 func (d *delivery) send(c *conn, to *recipient, id packet.ID) {
 	l := d.loop
 	if len(to.ids) > 0 && c.version == packet.V5 {
