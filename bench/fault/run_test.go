@@ -1,0 +1,272 @@
+package fault_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mqttbench/bench"
+	"mqttbench/bench/client"
+	"mqttbench/bench/fault"
+	"mqttbench/bench/plan"
+	"mqttbench/bench/result"
+	"mqttbench/broker"
+	"mqttbench/broker/packet"
+)
+
+// An experiment is a short run through the proxy.
+type experiment struct {
+	qos     packet.QoS
+	version packet.Version
+	session plan.Session
+	faults  []fault.Fault
+	seed    uint64
+}
+
+// publishers and subscribers are the patterns of the Client Identifiers of a run named "e".
+const (
+	publishers  = "mbep*"
+	subscribers = "mbes*"
+)
+
+// A finding is what the ledger found, and what had been done.
+type finding struct {
+	classes   map[result.Class]int64
+	contract  result.Contract
+	summary   result.Summary
+	committed []int64
+	events    []fault.Event
+}
+
+// carryOut runs an experiment against a broker: two pairs, 300 messages in a second. The faults begin with the measured part, so
+// that none befalls a probe.
+func (x experiment) carryOut(t *testing.T, url string) finding {
+	t.Helper()
+	var f finding
+	var mu sync.Mutex
+	proxy, err := fault.NewProxy(fault.Options{Broker: url, Plan: fault.Plan{Seed: x.seed, Faults: x.faults}, Applied: func(e fault.Event) {
+		mu.Lock()
+		f.events = append(f.events, e)
+		mu.Unlock()
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proxy.Close()
+	engine, err := client.NewNativeWith(client.NativeOptions{Groups: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer engine.Close()
+	p := plan.Plan{
+		Seed: 1, RunID: 14, Run: "e", Publishers: 2, Subscribers: 2, Topic: fmt.Sprintf("%s/%%i", filepath.Base(t.Name())),
+		Version: x.version, PubQoS: x.qos, SubQoS: x.qos, PublisherSession: x.session, SubscriberSession: x.session,
+		Payload: 64, Rate: 300, Duration: plan.Duration(time.Second),
+	}.WithDefaults()
+	res, err := bench.Run(t.Context(), bench.Config{
+		Plan: p, Client: client.Options{URL: proxy.URL()}, Engine: engine, Dir: filepath.Join(t.TempDir(), "result"),
+		ConnectFor: patience, ProbeFor: patience, DrainFor: patience,
+		Measuring: func(begins bool) {
+			if begins {
+				proxy.Arm()
+			} else {
+				proxy.Disarm()
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.summary, f.contract, f.committed = res.Summary, res.Summary.Contracts[0], proxy.Counts()
+	f.classes = map[result.Class]int64{}
+	for _, x := range f.contract.Findings {
+		f.classes[x.Class] = x.Count
+	}
+	return f
+}
+
+const patience = 10 * time.Second
+
+// reference is our own broker, in this process: what is asked here is not how fast it is.
+func reference(t *testing.T) string {
+	s, err := broker.New(broker.Options{Listen: []string{"tcp://127.0.0.1:0"}})
+	if err == nil {
+		err = s.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s.Addrs()[0]
+}
+
+// TestLies: whatever lie is told through an honest broker, the ledger finds it as often as it was told, calls it by its name, and
+// finds nothing else.
+func TestLies(t *testing.T) {
+	const n = 7
+	type classes = map[result.Class]int64
+	lost := func(q packet.QoS, more classes) classes {
+		all := classes{result.LossQoS0: n}
+		if q > 0 {
+			all = classes{result.Lost: n}
+		}
+		for c, n := range more {
+			all[c] = n
+		}
+		return all
+	}
+	for _, lie := range []struct {
+		name string
+		f    fault.Fault
+		want func(q packet.QoS) classes
+	}{
+		{"none", fault.Fault{Action: fault.Drop, Client: "nobody"}, func(packet.QoS) classes { return classes{} }},
+		{"drop to the subscriber", fault.Fault{Action: fault.Drop, Direction: fault.Down}, func(q packet.QoS) classes { return lost(q, nil) }},
+		{"drop from the publisher", fault.Fault{Action: fault.Drop, Direction: fault.Up}, func(q packet.QoS) classes {
+			if q == 0 {
+				return lost(q, nil)
+			}
+			return classes{result.Stuck: n, result.LostUnknown: n} // Nobody has said that they arrived.
+		}},
+		{"acknowledge what is never delivered", fault.Fault{Action: fault.Forge, Direction: fault.Up}, func(q packet.QoS) classes { return lost(q, nil) }},
+		{"acknowledge what the subscriber never saw", fault.Fault{Action: fault.Forge, Direction: fault.Down}, func(q packet.QoS) classes { return lost(q, nil) }},
+		{"duplicate to the subscriber", fault.Fault{Action: fault.Duplicate, Direction: fault.Down}, func(packet.QoS) classes { return classes{result.Dup: n} }},
+		{"duplicate from the publisher", fault.Fault{Action: fault.Duplicate, Direction: fault.Up}, func(packet.QoS) classes { return classes{result.Dup: n} }},
+		{"resend to the subscriber", fault.Fault{Action: fault.Resend, Direction: fault.Down}, resent},
+		{"resend from the publisher", fault.Fault{Action: fault.Resend, Direction: fault.Up}, resent},
+		{"reorder to the subscriber", fault.Fault{Action: fault.Reorder, Direction: fault.Down}, func(packet.QoS) classes { return classes{result.Reorder: n} }},
+		{"reorder from the publisher", fault.Fault{Action: fault.Reorder, Direction: fault.Up}, func(packet.QoS) classes { return classes{result.Reorder: n} }},
+		{"corrupt to the subscriber", fault.Fault{Action: fault.Corrupt, Direction: fault.Down}, func(q packet.QoS) classes { return lost(q, classes{result.Corrupt: n}) }},
+		{"corrupt from the publisher", fault.Fault{Action: fault.Corrupt, Direction: fault.Up}, func(q packet.QoS) classes { return lost(q, classes{result.Corrupt: n}) }},
+	} {
+		for _, v := range []packet.Version{packet.V311, packet.V5} {
+			for q := range packet.QoS(3) {
+				t.Run(fmt.Sprintf("%s, version %v, QoS %d", lie.name, v, q), func(t *testing.T) {
+					t.Parallel()
+					lie.f.Every, lie.f.Limit = 11, n
+					got := experiment{qos: q, version: v, faults: []fault.Fault{lie.f}}.carryOut(t, reference(t))
+					want := lie.want(q)
+					if lie.name != "none" && !(q == 0 && lie.f.Action == fault.Resend) && got.committed[0] != n {
+						t.Errorf("%v lies were told, want %d", got.committed, n)
+					}
+					if int64(len(got.events)) != got.committed[0] {
+						t.Errorf("%d faults were reported, and %d counted", len(got.events), got.committed[0])
+					}
+					if diff := cmp.Diff(want, got.classes); diff != "" {
+						t.Errorf("found (+), not as told (-):\n%s", diff)
+					}
+				})
+			}
+		}
+	}
+}
+
+// resent: at QoS 2 a receiver holds the second copy back, [v5 MQTT-4.3.3-10], so that there is nothing to be found; at QoS 0 there is no
+// such thing.
+func resent(q packet.QoS) map[result.Class]int64 {
+	if q == 1 {
+		return map[result.Class]int64{result.Dup: 7}
+	}
+	return map[result.Class]int64{}
+}
+
+// TestBrokenWires: the connection is reset at each step of the handshakes, before and after the packet, on both sides of
+// the broker. QoS 2 arrives exactly once all the same, and QoS 1 at least once, twice only where that is legal.
+func TestBrokenWires(t *testing.T) {
+	brokers := map[string]func(*testing.T) string{"reference": reference, "mosquitto": mosquitto}
+	for name, start := range brokers {
+		for q := packet.QoS(1); q <= 2; q++ {
+			for _, step := range stepsOf(q) {
+				for _, after := range []bool{false, true} {
+					step := step
+					step.After = after
+					t.Run(fmt.Sprintf("%s, QoS %d, %v %v %s, after %v", name, q, step.Direction, step.Type, step.Client, after), func(t *testing.T) {
+						t.Parallel()
+						v := packet.V311
+						if after {
+							v = packet.V5
+						}
+						testBrokenWire(t, experiment{qos: q, version: v, session: plan.Persistent, faults: []fault.Fault{step}}, start(t))
+					})
+				}
+			}
+		}
+	}
+}
+
+// stepsOf are the packets at which an exchange can break, for both sides of the broker.
+func stepsOf(q packet.QoS) (all []fault.Fault) {
+	there, back := []packet.Type{packet.PUBLISH}, []packet.Type{packet.PUBACK}
+	if q == 2 {
+		there, back = []packet.Type{packet.PUBLISH, packet.PUBREL}, []packet.Type{packet.PUBREC, packet.PUBCOMP}
+	}
+	add := func(types []packet.Type, d fault.Direction, who string) {
+		for _, typ := range types {
+			all = append(all, fault.Fault{Action: fault.Reset, Type: typ, Direction: d, Client: who, Every: 23, Limit: 8})
+		}
+	}
+	add(there, fault.Up, publishers)
+	add(back, fault.Down, publishers)
+	add(there, fault.Down, subscribers)
+	add(back, fault.Up, subscribers)
+	return all
+}
+
+func testBrokenWire(t *testing.T, x experiment, url string) {
+	got := x.carryOut(t, url)
+	c := got.contract
+	if got.committed[0] < 4 {
+		t.Errorf("only %v faults were committed", got.committed)
+	}
+	if c.Delivered != c.Expected || c.Acked != c.Attempted || c.Attempted < 295 {
+		t.Errorf("%d of %d delivered, %d of %d acknowledged", c.Delivered, c.Expected, c.Acked, c.Attempted)
+	}
+	t.Log(got.committed, got.classes, got.summary.Errors)
+	for class, n := range got.classes {
+		if class != result.DupLegal || x.qos == 2 {
+			t.Errorf("%d %s", n, class)
+		}
+	}
+	// A PUBACK that did not arrive has the message sent once more, though it had been delivered.
+	if f := x.faults[0]; f.Type == packet.PUBACK && !f.After && got.classes[result.DupLegal] < got.committed[0] {
+		t.Errorf("%d legal duplicates after %v lost PUBACK", got.classes[result.DupLegal], got.committed)
+	}
+}
+
+// mosquitto starts one of its own for the test.
+func mosquitto(t *testing.T) string {
+	exe, err := exec.LookPath("mosquitto")
+	if err != nil {
+		exe = "/usr/sbin/mosquitto"
+		if _, err := os.Stat(exe); err != nil {
+			t.Skip("mosquitto is not installed")
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	conf := filepath.Join(t.TempDir(), "mosquitto.conf")
+	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 0\nlog_type none\n", port)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := fault.StartProcess(context.Background(), fault.ProcessOptions{
+		Command: fmt.Sprintf("%s -c '%s'", exe, conf), URL: fmt.Sprintf("tcp://127.0.0.1:%d", port),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p.URL()
+}
