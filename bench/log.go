@@ -111,13 +111,14 @@ func usage(a, b measure.Usage) result.Usage {
 // seconds is an instant as the result file has it.
 func (l *log) seconds(clock int64) float64 { return float64(clock-l.run.origin) / 1e9 }
 
-// phase writes that a phase begins.
+// phase writes that a phase begins. Its first interval is a whole one.
 func (l *log) phase(p result.Phase, now int64) {
 	if p == result.PhaseProbe {
 		l.broker.sample()
 		l.generator.sample()
 		l.broker.full, l.generator.full = l.broker.last.RSS, l.generator.last.RSS
 	}
+	l.tick.Reset(l.run.cfg.Interval)
 	l.writer.Event(&result.Event{At: l.seconds(now), Kind: result.EventPhase, Name: string(p)})
 }
 
@@ -133,9 +134,15 @@ func (l *log) measuring(begins bool) {
 	}
 }
 
+// shortest is the least that an interval lasts: at the border of two phases one may be asked for twice.
+const shortest = 5 * time.Millisecond
+
 // interval has all workers hand over what they recorded, and writes a line.
 func (l *log) interval() {
 	r := l.run
+	if time.Duration(transport.Clock()-l.last) < shortest {
+		return
+	}
 	snaps := ask(r, func(w *worker) snapshot { return w.snapshot(l.number) })
 	l.number++
 	now := transport.Clock()

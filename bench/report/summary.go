@@ -17,7 +17,7 @@ import (
 func Summary(w io.Writer, r *result.Run, width int, color bool) error {
 	t := newTerminal(w, width, color)
 	t.verdict(&r.Summary)
-	t.paragraph(dim, 0, setting(&r.Manifest))
+	t.paragraph(dim, 0, fmt.Sprintf("%s · seed %d", setting(&r.Manifest), r.Manifest.Seed))
 	t.line("")
 	t.rates(&r.Summary)
 	t.latencies(&r.Summary)
@@ -181,7 +181,7 @@ func setting(m *result.Manifest) string {
 	if w.ChurnPerSec > 0 {
 		parts = append(parts, "churn "+rate(w.ChurnPerSec))
 	}
-	return strings.Join(append(parts, fmt.Sprintf("seed %d", m.Seed)), " · ")
+	return strings.Join(parts, " · ")
 }
 
 // workload is the shape of the traffic in a few words.

@@ -48,6 +48,7 @@ type settings struct {
 	keepAlive           time.Duration
 	username, password  string
 	seed                uint64
+	runID               uint32 // What tells the Topic Names and Client Identifiers of this run from those of all others.
 	connecting          int
 	precision           string
 	out                 string
@@ -151,8 +152,9 @@ func (s *settings) derive(f *pflag.FlagSet) {
 			s.subscribers = s.publishers
 		}
 	}
+	s.runID = rand.Uint32()
 	if s.seed == 0 {
-		s.seed = rand.Uint64()
+		s.seed = uint64(rand.Uint32())
 	}
 	if !f.Changed("rate") && !s.closed && s.publishers > 0 {
 		s.rate = defaultRate(plan.Pattern(s.pattern), s.publishers, s.subscribers)
@@ -272,14 +274,13 @@ func brokerURL(text string) (string, error) {
 // plan is the run that the flags ask for.
 func (s *settings) plan() plan.Plan {
 	p := plan.Plan{
-		Seed: s.seed, RunID: uint16(s.seed), Pattern: plan.Pattern(s.pattern),
+		Seed: s.seed, RunID: uint16(s.runID), Run: fmt.Sprintf("%08x", s.runID), Pattern: plan.Pattern(s.pattern),
 		Publishers: s.publishers, Subscribers: s.subscribers, ShareName: s.share, Topic: s.topic,
 		Version: versions[s.mqtt], PubQoS: packet.QoS(s.pubQoS), SubQoS: packet.QoS(s.subQoS), Retain: s.retain,
 		PublisherSession: session(s.cleanSession), SubscriberSession: session(s.cleanSession),
 		Window: s.window, Payload: s.payload, Closed: s.closed, Rate: s.rate, Arrivals: plan.Arrivals(s.arrivals),
 		Warmup: plan.Duration(s.warmup), Duration: plan.Duration(s.duration),
 	}
-	p.Run = fmt.Sprintf("%08x", uint32(s.seed>>16))
 	if s.churn > 0 {
 		p.Churn = plan.Churn{Rate: s.churn, Abrupt: s.churnAbrupt, Down: plan.Duration(s.churnDown), Who: plan.Who(s.churnWho)}
 	}

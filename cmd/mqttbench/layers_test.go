@@ -27,6 +27,7 @@ bench/client:       broker/packet broker/transport
 bench/client/paho:  bench/client broker/packet broker/transport github.com/eclipse/paho.mqtt.golang
 bench/measure:      bench/client bench/plan bench/result broker/packet github.com/HdrHistogram/hdrhistogram-go github.com/prometheus/procfs
 bench/result:       github.com/HdrHistogram/hdrhistogram-go
+bench/fault:        broker/packet broker/transport
 bench/report:       bench/result golang.org/x/image/font gonum.org/v1/plot
 bench:              bench/client bench/measure bench/plan bench/result broker/packet broker/transport
 
@@ -35,7 +36,7 @@ cmd/mqttbench:      bench bench/client bench/client/paho bench/plan bench/report
 `
 
 // An import of any package of these modules counts as the module.
-var modules = []string{"gonum.org/v1/plot", "golang.org/x/sys/unix", "github.com/prometheus/procfs", "github.com/cockroachdb/pebble/v2"}
+var modules = []string{"gonum.org/v1/plot", "golang.org/x/sys/unix", "github.com/prometheus/procfs", "github.com/eclipse/paho.mqtt.golang", "github.com/cockroachdb/pebble/v2"}
 
 func TestLayers(t *testing.T) {
 	want := map[string]string{}

@@ -77,7 +77,7 @@ func (s *settings) provide() error {
 	}
 	if s.out == "" {
 		s.out = filepath.Join("results", fmt.Sprintf("%s-qos%d-%d-%04x", time.Now().UTC().Format("20060102-150405"),
-			s.pubQoS, s.publishers+s.subscribers, uint16(s.seed)))
+			s.pubQoS, s.publishers+s.subscribers, uint16(s.runID)))
 	}
 	for _, dir := range []string{s.out, s.pprof} {
 		if dir == "" {
