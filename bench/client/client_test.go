@@ -261,6 +261,9 @@ func TestReentrancy(t *testing.T) {
 		if r.took != want {
 			t.Errorf("phases %v, want %v", r.took, want)
 		}
+		if got := e.Counters().Out[packet.PUBACK]; got != (Traffic{1, 4}) {
+			t.Errorf("%+v PUBACK counted, one was sent", got)
+		}
 	})
 }
 

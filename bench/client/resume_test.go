@@ -327,6 +327,7 @@ var plays = []play{
 		hear acked c 00
 		publish 1 d
 		C 32 07 0001 74 0004 00 64
+		denied 1 e
 		inflight 1`},
 	{name: "Maximum Packet Size of the new connection", version: packet.V5, script: `
 		open 20 03 00 00 00
@@ -383,7 +384,11 @@ var plays = []play{
 		C 62 02 0001
 		S 70 02 0001
 		sync
-		inflight 1`},
+		publish 2 b
+		C 34 06 0001 74 0002 62
+		S 40 02 0002 70 02 0002
+		sync
+		inflight 2`},
 	{name: "strays in version 5", version: packet.V5, script: `
 		open 20 03 00 00 00
 		S 50 02 0009
