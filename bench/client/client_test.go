@@ -213,6 +213,9 @@ func TestReentrancy(t *testing.T) {
 		// what came behind it is not looked at.
 		on(t, g, func() {
 			r.onReceived = func(m *Reception) {
+				if m.ID > 2 {
+					t.Error("Received after Disconnect")
+				}
 				if m.ID == 2 {
 					c.Disconnect()
 				}

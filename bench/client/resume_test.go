@@ -12,7 +12,7 @@ import (
 //
 //	open HEX         the client connects, the server answers its CONNECT with HEX
 //	publish Q X...   the client publishes each X at QoS Q; the payload X is the token, too
-//	denied Q X       Publish says false
+//	denied Q X       Publish says false; retain Q X: with RETAIN
 //	C HEX            the client sends exactly this next
 //	S HEX            the server sends this
 //	sync             nothing else was sent by the client: it answers a QoS 1 PUBLISH next
@@ -345,6 +345,8 @@ var plays = []play{
 		open 20 07 00 00 04 24 01 25 00
 		publish 2 a
 		hear acked a 9b
+		retain 0 c
+		hear acked c 9a
 		publish 1 b
 		C 32 07 0001 74 0001 00 62`},
 	{name: "refused with a reason", version: packet.V5, script: `
@@ -512,10 +514,10 @@ func (a *actor) do(verb, rest string) {
 		if verb == "open" {
 			a.r.await(a.t, "connected")
 		}
-	case "publish", "denied":
+	case "publish", "denied", "retain":
 		q := packet.QoS(rest[0] - '0')
 		for _, x := range strings.Fields(rest[1:]) {
-			a.publish(q, x, verb == "publish")
+			a.publish(q, x, verb == "retain", verb != "denied")
 		}
 	case "C":
 		a.s.expect(rest)
@@ -567,10 +569,10 @@ func (a *actor) connect() string {
 	return connect311
 }
 
-func (a *actor) publish(q packet.QoS, x string, want bool) {
+func (a *actor) publish(q packet.QoS, x string, retain, want bool) {
 	a.t.Helper()
 	on(a.t, a.g, func() {
-		m := Message{Topic: "t", Payload: []byte(x), QoS: q, Token: uint64(x[0])}
+		m := Message{Topic: "t", Payload: []byte(x), QoS: q, Retain: retain, Token: uint64(x[0])}
 		if got := a.c.Publish(&m); got != want {
 			a.t.Errorf("Publish %s: %v, want %v", x, got, want)
 		}
