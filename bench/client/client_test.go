@@ -324,7 +324,7 @@ func testPacer(t *testing.T, e *Native) {
 				return now + 1e6
 			}
 			g.SetTimer(func(now int64) int64 { second <- true; return math.MaxInt64 })
-			return now // Of a timer that has been replaced: without effect.
+			return math.MaxInt64 // Of a timer that has been replaced: without effect.
 		})
 	})
 	select {

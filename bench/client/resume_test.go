@@ -1,9 +1,12 @@
 package client
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"mqttbench/broker/packet"
 )
@@ -17,6 +20,7 @@ import (
 //	S HEX            the server sends this
 //	sync             nothing else was sent by the client: it answers a QoS 1 PUBLISH next
 //	drop             the server cuts; cut, disconnect: the client does
+//	end, reset       the server sees the end of the connection, or a RST
 //	hear TEXT        the observer hears TEXT...
 //	inflight N       and the client says that so many messages are not complete
 //
@@ -224,6 +228,7 @@ var plays = []play{
 		publish 1 a
 		C 32 06 0001 74 0001 61
 		cut
+		reset
 		hear disconnected <nil>
 		open 20 02 01 00
 		C 3A 06 0001 74 0001 61
@@ -532,6 +537,11 @@ func (a *actor) do(verb, rest string) {
 		on(a.t, a.g, a.c.Cut)
 	case "disconnect":
 		on(a.t, a.g, a.c.Disconnect)
+	case "reset":
+		a.s.peer.SetReadDeadline(time.Now().Add(patience))
+		if _, err := a.s.peer.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			a.t.Errorf("the server read: %v, want a RST", err)
+		}
 	case "end":
 		a.s.expectEnd()
 	case "subscribe":
