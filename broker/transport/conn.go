@@ -328,7 +328,9 @@ func (l *Loop) mourn(c *Conn) {
 		l.resume(c)
 		l.readLater(c)
 	case c.net.raw != nil:
-		l.resume(c) // Its goroutine finds the end.
+		// Its goroutine finds the end, however full the outbox was when writing failed.
+		c.hup = true
+		l.resume(c)
 	default:
 		c.finish(ending{found: true, now: true})
 	}
