@@ -75,7 +75,7 @@ func killRounds(t *testing.T, level Sync, rounds int) {
 }
 
 // abandon closes without writing memory out: the next process finds a log only.
-func abandon(t *testing.T, s *Store) {
+func abandon(t testing.TB, s *Store) {
 	t.Helper()
 	s.closing.Store(true)
 	if err := s.Close(); err != nil {

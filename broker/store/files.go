@@ -6,35 +6,92 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// A lazyLog is a file system in which the files of pebble's log do not sync. It is what
-// makes sync level OS: a commit that asks for a sync returns when its
-// record has gone through write(2), and the kernel writes it to the disk when it
-// likes. Tables and the manifest, which replace the log, are synced as always, so what a
-// crash of the machine can take is bounded by what is in the log.
-type lazyLog struct{ vfs.FS }
-
-func (l lazyLog) Unwrap() vfs.FS { return l.FS }
-
-func (l lazyLog) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	f, err := l.FS.Create(name, c)
-	return lazily(name, f, err)
+// files is the file system as pebble sees it: the system's, with two differences.
+//
+// With lazy, which is sync level OS, the files of the log do not sync. A commit that
+// asks for a sync then returns when its record has gone through write(2), and the
+// kernel writes it to the disk when it likes. Tables and the manifest, which replace the log, are
+// synced as always, so what a crash of the machine can take is bounded by what is in the log.
+//
+// And once the store is running, no error in writing is ever returned. The first one stops the
+// store, and whoever has met it waits for ever, with whatever locks it
+// holds. What pebble would do else depends on the place: try again, at once and
+// without end, when a table cannot be written; end the process; or panic in a
+// place where the deferred unlock finds the mutex unlocked, which nothing can recover.
+type files struct {
+	vfs.FS
+	s    *Store
+	lazy bool
 }
 
-func (l lazyLog) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	f, err := l.FS.ReuseForWrite(old, name, c)
-	return lazily(name, f, err)
-}
+func (f files) Unwrap() vfs.FS { return f.FS }
 
-func lazily(name string, f vfs.File, err error) (vfs.File, error) {
-	if err != nil || !isLog(name) {
-		return f, err
+// check returns err while the store is being opened; later it does not return at all if there is one.
+func (f files) check(err error) error {
+	if err != nil && f.s.running.Load() {
+		f.s.fail(err)
+		select {}
 	}
-	return lazyFile{f}, nil
+	return err
 }
 
-func isLog(name string) bool { return filepath.Ext(name) == ".log" }
+func (f files) wrap(name string, inner vfs.File, err error) (vfs.File, error) {
+	if f.check(err) != nil {
+		return nil, err
+	}
+	w := file{inner, f}
+	if f.lazy && filepath.Ext(name) == ".log" {
+		return lazyFile{w}, nil
+	}
+	return w, nil
+}
 
-type lazyFile struct{ vfs.File }
+func (f files) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	inner, err := f.FS.Create(name, c)
+	return f.wrap(name, inner, err)
+}
+
+func (f files) ReuseForWrite(old, name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	inner, err := f.FS.ReuseForWrite(old, name, c)
+	return f.wrap(name, inner, err)
+}
+
+func (f files) OpenReadWrite(name string, c vfs.DiskWriteCategory, o ...vfs.OpenOption) (vfs.File, error) {
+	inner, err := f.FS.OpenReadWrite(name, c, o...)
+	return f.wrap(name, inner, err)
+}
+
+func (f files) OpenDir(name string) (vfs.File, error) {
+	inner, err := f.FS.OpenDir(name)
+	return f.wrap(name, inner, err)
+}
+
+func (f files) Rename(old, name string) error { return f.check(f.FS.Rename(old, name)) }
+
+type file struct {
+	vfs.File
+	fs files
+}
+
+func (f file) Write(p []byte) (int, error) {
+	n, err := f.File.Write(p)
+	return n, f.fs.check(err)
+}
+
+func (f file) WriteAt(p []byte, at int64) (int, error) {
+	n, err := f.File.WriteAt(p, at)
+	return n, f.fs.check(err)
+}
+
+func (f file) Sync() error     { return f.fs.check(f.File.Sync()) }
+func (f file) SyncData() error { return f.fs.check(f.File.SyncData()) }
+
+func (f file) SyncTo(length int64) (bool, error) {
+	full, err := f.File.SyncTo(length)
+	return full, f.fs.check(err)
+}
+
+type lazyFile struct{ file }
 
 func (lazyFile) Sync() error                { return nil }
 func (lazyFile) SyncData() error            { return nil }

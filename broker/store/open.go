@@ -66,6 +66,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := s.open(); err != nil {
 		return nil, err
 	}
+	s.running.Store(true)
 	go s.run()
 	go s.watch()
 	return s, nil
@@ -201,12 +202,8 @@ func (s *Store) openDB() (err error) {
 }
 
 func (s *Store) pebbleOptions() *pebble.Options {
-	files := s.o.fs
-	if s.o.Sync == OS {
-		files = lazyLog{files}
-	}
 	o := &pebble.Options{
-		FS:                          files,
+		FS:                          files{s.o.fs, s, s.o.Sync == OS},
 		FormatMajorVersion:          pebbleFormat,
 		CacheSize:                   16 << 20,
 		MemTableSize:                uint64(s.o.MemTable),
@@ -231,7 +228,6 @@ func (s *Store) events() *pebble.EventListener {
 		DataCorruption: func(info pebble.DataCorruptionInfo) {
 			s.fail(&DamageError{s.dir, fmt.Errorf("%s: %w", info.Path, info.Details)})
 		},
-		DiskSlow:        func(info pebble.DiskSlowInfo) { s.o.Logf("store: %s", info) },
 		WriteStallBegin: func(info pebble.WriteStallBeginInfo) { s.o.Logf("store: writing waits: %s", info.Reason) },
 		WriteStallEnd:   func() { s.o.Logf("store: writing goes on") },
 	}
@@ -328,22 +324,19 @@ func (s *Store) closeFiles() error {
 	if !s.closing.CompareAndSwap(false, true) {
 		return nil
 	}
-	flushed, err := s.db.AsyncFlush()
-	if err == nil {
-		select {
-		case <-flushed:
-		case <-s.failed:
-			return s.Err()
-		}
+	if err := s.guard(s.db.Flush); err != nil {
+		return fmt.Errorf("store: closing: %w", err)
 	}
-	err = errors.Join(err, s.guard(s.db.Close), s.mark.file.Sync(), s.mark.file.Close(), s.lock.Close())
-	if err != nil {
+	if err := s.guard(s.db.Close); err != nil {
+		return fmt.Errorf("store: closing: %w", err)
+	}
+	if err := errors.Join(s.mark.file.Sync(), s.mark.file.Close(), s.lock.Close()); err != nil {
 		return fmt.Errorf("store: closing: %w", err)
 	}
 	return nil
 }
 
-// guard calls do where pebble may panic, or end the goroutine in Fatalf.
+// guard calls do where pebble may panic, end the goroutine in Fatalf, or be held for ever in files.check.
 func (s *Store) guard(do func() error) (err error) {
 	ended := make(chan struct{})
 	err = errors.New("pebble gave up")
@@ -356,6 +349,13 @@ func (s *Store) guard(do func() error) (err error) {
 		}()
 		err = do()
 	}()
+	if s.running.Load() {
+		select {
+		case <-ended:
+		case <-s.failed: // It may never end.
+			return s.Err()
+		}
+	}
 	<-ended
 	if cause := s.Err(); cause != nil && !errors.Is(cause, ErrClosed) {
 		return cause

@@ -20,22 +20,23 @@ type Stats struct {
 	WriteBytes uint64 // Written to tables since Open, by writing memory out and by compaction.
 }
 
-// Stats takes some microseconds and a lock of pebble's: for reports, not for every message.
+// Stats takes some microseconds and a lock of pebble's: for reports, not for every message. The sizes of a store that
+// has stopped are zero: that lock may never be free again.
 func (s *Store) Stats() Stats {
-	m := s.db.Metrics()
 	s.mu.Lock()
-	waiting := s.waiting
+	st := Stats{Waiting: s.waiting}
+	stopped := s.stoppedLocked()
 	s.mu.Unlock()
-	total := m.Total()
-	return Stats{
-		Groups:     s.stats.groups.Load(),
-		Batches:    s.stats.batches.Load(),
-		Bytes:      s.stats.bytes.Load(),
-		Waiting:    waiting,
-		DiskBytes:  m.DiskSpaceUsage(),
-		Tables:     total.TablesCount,
-		LogBytes:   m.WAL.Size,
-		MemBytes:   m.MemTable.Size + uint64(m.BlockCache.Size),
-		WriteBytes: total.TableBytesFlushed + total.TableBytesCompacted,
+	st.Groups, st.Batches, st.Bytes = s.stats.groups.Load(), s.stats.batches.Load(), s.stats.bytes.Load()
+	if stopped {
+		return st
 	}
+	m := s.db.Metrics()
+	total := m.Total()
+	st.DiskBytes = m.DiskSpaceUsage()
+	st.Tables = total.TablesCount
+	st.LogBytes = m.WAL.Size
+	st.MemBytes = m.MemTable.Size + uint64(m.BlockCache.Size)
+	st.WriteBytes = total.TableBytesFlushed + total.TableBytesCompacted
+	return st
 }

@@ -47,7 +47,8 @@ type Store struct {
 	// Atomic
 	durable  atomic.Uint64
 	pressure atomic.Bool
-	closing  atomic.Bool
+	running  atomic.Bool // Open has succeeded.
+	closing  atomic.Bool // Somebody closes the files.
 	stats    counters
 }
 
