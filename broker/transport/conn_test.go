@@ -437,15 +437,20 @@ func TestLastWords(t *testing.T) {
 			h.onOpen = func(h *recorder) {
 				close(blocked)
 				<-block // The loop sees nothing until the peer has gone.
-				for range 10 {
-					h.conn.Put(h.loop, []byte("hello?"))
-				}
 			}
 			url := listen(t, ls, func(*Loop, net.Addr) Handler { return h })
 			nc := dialNet(t, url)
 			<-blocked
 			nc.Write([]byte("goodbye"))
 			nc.Close()
+			// The first write is answered with a RST, and the next fails, before anything has been read.
+			other := ls.Loop(1 - h.loop.Index())
+			for range 3 {
+				other.Post(func() { h.conn.Put(other, []byte("hello?")) })
+				flushed := make(chan struct{})
+				other.Post(func() { other.Post(func() { close(flushed) }) })
+				<-flushed
+			}
 			close(block)
 			if err := h.waitClosed(t); err == nil {
 				t.Error("Closed(nil), but the peer closed")

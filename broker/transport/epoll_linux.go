@@ -3,7 +3,6 @@ package transport
 import (
 	"math"
 	"os"
-	"runtime"
 	"syscall"
 	"time"
 	"unsafe"
@@ -47,7 +46,6 @@ type epoll struct {
 	events   [eventBatch]unix.EpollEvent
 	n        int   // Events found.
 	deadline int64 // What file's read deadline stands for; MaxInt64: none.
-	turns    int   // Since the runner last yielded.
 	locked   bool  // The thread of a precise loop is set up.
 	noPwait2 bool
 
@@ -113,7 +111,7 @@ func (p *epoll) wait(l *Loop, until int64) {
 		return
 	}
 	if until == math.MinInt64 || until <= Clock() {
-		p.yield()
+		l.yield()
 		p.n = p.poll()
 		return
 	}
@@ -141,20 +139,12 @@ func (p *epoll) tryPoll(uintptr) bool {
 	if p.n = p.poll(); p.n == 0 {
 		p.loop.parked.Store(true)
 		if !p.loop.mailed.Load() {
-			p.turns = 0
+			p.loop.busy = 0
 			return false
 		}
 	}
-	p.yield()
+	p.loop.yield()
 	return true
-}
-
-// yield lets other goroutines have the processor when the loop has been busy for long.
-func (p *epoll) yield() {
-	if p.turns++; p.turns >= turnsBeforeYield {
-		p.turns = 0
-		runtime.Gosched()
-	}
 }
 
 // poll asks for events without waiting.

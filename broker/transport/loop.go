@@ -64,6 +64,9 @@ type Loop struct {
 	published Stats
 	aside     Stats
 
+	// Owned by the runner.
+	busy int // Turns since it slept or yielded.
+
 	rewind func() // Wake's post, made once.
 }
 
@@ -91,7 +94,7 @@ type driver interface {
 	end()
 }
 
-// A turn yields the processor now and then when it never waits, for goroutines that share it.
+// turnsBeforeYield is how many turns a runner takes without sleeping before it lets others have the processor.
 const turnsBeforeYield = 64
 
 func newLoop(ls *Loops, index int) *Loop {
@@ -182,6 +185,14 @@ func (l *Loop) run() {
 			l.drv.end()
 			return
 		}
+	}
+}
+
+// yield lets other goroutines have the processor when the runner has not slept for long.
+func (l *Loop) yield() {
+	if l.busy++; l.busy >= turnsBeforeYield {
+		l.busy = 0
+		runtime.Gosched()
 	}
 }
 

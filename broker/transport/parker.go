@@ -26,13 +26,16 @@ func (p *parker) wait(l *Loop, until int64) {
 		left = until - Clock()
 	}
 	if left <= 0 {
+		l.yield()
 		return
 	}
 	l.parked.Store(true)
 	defer l.parked.Store(false)
 	if l.mailed.Load() {
+		l.yield()
 		return
 	}
+	l.busy = 0
 	if until == math.MaxInt64 {
 		<-p.wakes
 		return
