@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"os"
 	"os/exec"
 	"runtime/pprof"
@@ -234,6 +235,69 @@ func (w *workload) run(b *testing.B, driver string, qos packet.QoS) {
 	b.ReportMetric(float64(used.Nanoseconds())/1e3/float64(messages*w.fanOut), "broker-cpu-us/op")
 }
 
+// BenchmarkDrain is W7: a hundred clients come back to the messages that were kept for them.
+func BenchmarkDrain(b *testing.B) {
+	const clients = 100
+	broker := startChild(b, "epoll")
+	loops, err := transport.New(transport.Options{Loops: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer loops.Close()
+	w := workload{filter: func(i int) string { return fmt.Sprintf("w/%04d", i) }}
+	r := &loadRun{w: &w, qos: 1, ready: make(chan struct{}, clients), done: make(chan struct{})}
+	connect := func() (subs []*loadClient) {
+		for i := range clients {
+			s := &loadClient{run: r, sub: true, keep: true, index: i}
+			subs = append(subs, s)
+			loops.Loop(0).Post(func() { loops.Loop(0).Dial(broker.url, nil, patience, s) })
+		}
+		r.await(b, clients)
+		return subs
+	}
+	r.toCome = -1
+	for _, s := range connect() {
+		s.conn.Close(nil)
+	}
+	fill(b, broker.url, clients)
+	r.toCome = b.N
+	b.ResetTimer()
+	began := broker.cpu(b)
+	connect()
+	select {
+	case <-r.done:
+	case <-time.After(time.Minute):
+		b.Fatal("stuck")
+	}
+	used := broker.cpu(b) - began
+	b.StopTimer()
+	b.ReportMetric(float64(used.Nanoseconds())/1e3/float64(b.N), "broker-cpu-us/op")
+}
+
+// fill publishes b.N messages in turn to the topics, and waits for all acknowledgements.
+func fill(b *testing.B, url string, topics int) {
+	c, err := net.Dial("tcp", strings.TrimPrefix(url, "tcp://"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer c.Close()
+	connect := packet.Connect{Version: packet.V311, CleanStart: true, ClientID: []byte("fill")}
+	c.Write(connect.Append(nil))
+	go func() {
+		out := bufio.NewWriterSize(c, 64<<10)
+		var buf []byte
+		for i := range b.N {
+			p := packet.Publish{QoS: 1, ID: packet.ID(i%65535 + 1), Topic: fmt.Appendf(nil, "w/%04d", i%topics), Payload: []byte("0123456789abcdef")}
+			buf = p.Append(buf[:0], packet.V311)
+			out.Write(buf)
+		}
+		out.Flush()
+	}()
+	if _, err := io.CopyN(io.Discard, c, 4+4*int64(b.N)); err != nil {
+		b.Fatal(err)
+	}
+}
+
 // A loadRun is one closed loop. All on one loop of the transport.
 type loadRun struct {
 	w      *workload
@@ -265,10 +329,12 @@ func (r *loadRun) begin() {
 
 // delivered counts one delivery of a message of publisher i.
 func (r *loadRun) delivered(i int) {
-	p := r.pubs[i]
-	if p.seen++; p.seen == r.w.fanOut {
-		p.seen = 0
-		p.publish()
+	if r.pubs != nil {
+		p := r.pubs[i]
+		if p.seen++; p.seen == r.w.fanOut {
+			p.seen = 0
+			p.publish()
+		}
 	}
 	if r.toCome--; r.toCome == 0 {
 		close(r.done)
@@ -278,6 +344,7 @@ func (r *loadRun) delivered(i int) {
 type loadClient struct {
 	run   *loadRun
 	sub   bool
+	keep  bool // The session outlives the connection.
 	index int
 	conn  *transport.Conn
 	id    packet.ID
@@ -291,7 +358,7 @@ func (c *loadClient) Opened(tc *transport.Conn) {
 	if c.sub {
 		kind = "sub"
 	}
-	p := packet.Connect{Version: packet.V311, CleanStart: true, ClientID: fmt.Append(nil, kind, c.index)}
+	p := packet.Connect{Version: packet.V311, CleanStart: !c.keep, ClientID: fmt.Append(nil, kind, c.index)}
 	b := p.Append(nil)
 	if c.sub {
 		s := packet.Subscribe{ID: 1, Subs: []packet.Subscription{{Filter: []byte(c.run.w.filter(c.index)), QoS: c.run.qos}}}
