@@ -163,8 +163,8 @@ func (c *conn) releaseHeld(l *line) {
 	if h := l.held; h != nil {
 		l.held = nil
 		h.timer.Stop()
-		l.put(h.wire, manner{})
 		c.proxy.refund(h.index)
+		l.put(h.wire, manner{})
 	}
 }
 

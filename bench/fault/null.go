@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"slices"
@@ -137,8 +138,7 @@ func (c *nullClient) handle(f *packet.Frame) error {
 		c.scratch = packet.AppendPing(c.scratch, packet.PINGRESP)
 		return nil
 	case packet.DISCONNECT:
-		c.conn.Close(nil)
-		return nil
+		return io.EOF // What has been answered so far still leaves.
 	}
 	return errNullProtocol
 }
@@ -235,9 +235,13 @@ func (c *nullClient) subscribe(f *packet.Frame) error {
 	}
 	a := packet.Suback{ID: s.ID}
 	for _, sub := range s.Subs {
-		code := packet.WildcardSubscriptionsNotSupported
-		if packet.ValidName(sub.Filter) && !bytes.HasPrefix(sub.Filter, []byte("$share/")) {
-			code = packet.ReasonCode(sub.QoS)
+		code := packet.ReasonCode(sub.QoS)
+		switch {
+		case bytes.HasPrefix(sub.Filter, []byte("$share/")):
+			code = packet.SharedSubscriptionsNotSupported
+		case !packet.ValidName(sub.Filter):
+			code = packet.WildcardSubscriptionsNotSupported
+		default:
 			c.filters = append(c.filters, string(sub.Filter))
 			c.null.add(string(sub.Filter), &subscription{c, sub.QoS})
 		}

@@ -10,7 +10,13 @@ import (
 )
 
 // Stop freezes the broker (SIGSTOP): its connections stand, and nothing answers. Continue lets it go on.
-func (p *Process) Stop() error { return p.signal(syscall.SIGSTOP) }
+func (p *Process) Stop() error {
+	if err := p.signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	awaitStopped(p.PID())
+	return nil
+}
 
 // Continue undoes Stop.
 func (p *Process) Continue() error { return p.signal(syscall.SIGCONT) }

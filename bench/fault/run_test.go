@@ -29,6 +29,7 @@ type experiment struct {
 	session plan.Session
 	faults  []fault.Fault
 	seed    uint64
+	alive   time.Duration // Keep Alive.
 }
 
 // publishers and subscribers are the patterns of the Client Identifiers of a run named "e".
@@ -72,7 +73,7 @@ func (x experiment) carryOut(t *testing.T, url string) finding {
 		Payload: 64, Rate: 300, Duration: plan.Duration(time.Second),
 	}.WithDefaults()
 	res, err := bench.Run(t.Context(), bench.Config{
-		Plan: p, Client: client.Options{URL: proxy.URL()}, Engine: engine, Dir: filepath.Join(t.TempDir(), "result"),
+		Plan: p, Client: client.Options{URL: proxy.URL(), KeepAlive: x.alive}, Engine: engine, Dir: filepath.Join(t.TempDir(), "result"),
 		ConnectFor: patience, ProbeFor: patience, DrainFor: patience,
 		Measuring: func(begins bool) {
 			if begins {
@@ -194,7 +195,7 @@ func TestBrokenWires(t *testing.T) {
 						if after {
 							v = packet.V5
 						}
-						testBrokenWire(t, experiment{qos: q, version: v, session: plan.Persistent, faults: []fault.Fault{step}}, start(t))
+						testBroken(t, experiment{qos: q, version: v, session: plan.Persistent, faults: []fault.Fault{step}}, start(t), 8)
 					})
 				}
 			}
@@ -220,11 +221,12 @@ func stepsOf(q packet.QoS) (all []fault.Fault) {
 	return all
 }
 
-func testBrokenWire(t *testing.T, x experiment, url string) {
+// testBroken asks for what must hold whatever the wire does, and for a number of faults that were committed.
+func testBroken(t *testing.T, x experiment, url string, atLeast int64) {
 	got := x.carryOut(t, url)
 	c := got.contract
-	if got.committed[0] < 4 {
-		t.Errorf("only %v faults were committed", got.committed)
+	if got.committed[0] < atLeast || int64(len(got.events)) != got.committed[0] {
+		t.Errorf("%v faults were committed and %d reported, want %d", got.committed, len(got.events), atLeast)
 	}
 	if c.Delivered != c.Expected || c.Acked != c.Attempted || c.Attempted < 295 {
 		t.Errorf("%d of %d delivered, %d of %d acknowledged", c.Delivered, c.Expected, c.Acked, c.Attempted)
@@ -238,6 +240,59 @@ func testBrokenWire(t *testing.T, x experiment, url string) {
 	// A PUBACK that did not arrive has the message sent once more, though it had been delivered.
 	if f := x.faults[0]; f.Type == packet.PUBACK && !f.After && got.classes[result.DupLegal] < got.committed[0] {
 		t.Errorf("%d legal duplicates after %v lost PUBACK", got.classes[result.DupLegal], got.committed)
+	}
+}
+
+// TestOtherWaysToBreak: whatever else befalls the connections, everything arrives in the end, and no more often than it may.
+func TestOtherWaysToBreak(t *testing.T) {
+	brokers := map[string]func(*testing.T) string{"reference": reference, "mosquitto": mosquitto}
+	for _, tc := range []struct {
+		name string
+		f    fault.Fault
+	}{
+		{"PUBLISH cut from the publisher", fault.Fault{Action: fault.Cut, Type: packet.PUBLISH, Direction: fault.Up, Every: 29, Limit: 8}},
+		{"PUBLISH cut to the subscriber", fault.Fault{Action: fault.Cut, Type: packet.PUBLISH, Direction: fault.Down, Every: 29, Limit: 8, Bytes: 1}},
+		{"FIN", fault.Fault{Action: fault.Finish, Type: packet.PUBLISH, Every: 29, Limit: 8}},
+		{"FIN to the broker only", fault.Fault{Action: fault.Finish, Side: fault.Broker, Type: packet.PUBLISH, Nth: 40, After: true}},
+		{"RST to the client only, so that it takes over", fault.Fault{Action: fault.Reset, Side: fault.Client, Type: packet.PUBLISH, Every: 29, Limit: 8}},
+		{"RST to the broker only", fault.Fault{Action: fault.Reset, Side: fault.Broker, Type: packet.PUBLISH, Nth: 50, Client: subscribers}},
+		{"a pulled cable", fault.Fault{Action: fault.BlackHole, Type: packet.PUBLISH, Direction: fault.Down, Nth: 60}},
+		{"a cable pulled for a moment", fault.Fault{Action: fault.BlackHole, For: 150 * time.Millisecond, Type: packet.PUBLISH, Every: 60, Limit: 4}},
+		{"take-overs", fault.Fault{Action: fault.TakeOver, Times: 3, Type: packet.PUBLISH, Every: 47, Limit: 4}},
+		{"kept out for a while", fault.Fault{Action: fault.Reset, For: 200 * time.Millisecond, Type: packet.PUBLISH, Every: 60, Limit: 4}},
+		{"at a time", fault.Fault{Action: fault.Reset, At: 400 * time.Millisecond}},
+		{"at random times", fault.Fault{Action: fault.Reset, MTTF: 150 * time.Millisecond, MTTR: 50 * time.Millisecond}},
+		{"at random packets", fault.Fault{Action: fault.Reset, Probability: 0.02, After: true}},
+		{"on connections that do not live long", fault.Fault{Action: fault.Reset, Nth: 40, PerConnection: true, Limit: 20}},
+		{"pauses", fault.Fault{Action: fault.Pause, For: 50 * time.Millisecond, Every: 40}},
+		{"pauses at random times", fault.Fault{Action: fault.Pause, MTTF: 200 * time.Millisecond, MTTR: 50 * time.Millisecond}},
+		{"a delay and its jitter", fault.Fault{Action: fault.Delay, For: 20 * time.Millisecond, Jitter: 20 * time.Millisecond, Every: 1}},
+		{"a narrow band", fault.Fault{Action: fault.Throttle, Rate: 50_000, Every: 1}},
+		{"byte by byte", fault.Fault{Action: fault.Slice, Every: 3}},
+	} {
+		for name, start := range brokers {
+			for q := packet.QoS(1); q <= 2; q++ {
+				t.Run(fmt.Sprintf("%s, %s, QoS %d", tc.name, name, q), func(t *testing.T) {
+					t.Parallel()
+					x := experiment{qos: q, version: packet.V5, session: plan.Persistent, faults: []fault.Fault{tc.f}, alive: time.Second}
+					testBroken(t, x, start(t), 1)
+				})
+			}
+		}
+	}
+}
+
+// TestDelayIsSeen: a delay that is put in comes out of the measurement, whole.
+func TestDelayIsSeen(t *testing.T) {
+	const delay = 40 * time.Millisecond
+	got := experiment{version: packet.V311, faults: []fault.Fault{
+		{Action: fault.Delay, For: delay, Type: packet.PUBLISH, Direction: fault.Down, Every: 1},
+	}}.carryOut(t, reference(t))
+	if s := got.summary.Response; s.Count < 250 || s.Min < delay.Seconds() || s.P50 > 10*delay.Seconds() {
+		t.Errorf("a delay of %v was measured as %+v", delay, s)
+	}
+	if len(got.classes) > 0 {
+		t.Errorf("a delay is no %v", got.classes)
 	}
 }
 
