@@ -9,10 +9,14 @@ type Departure struct {
 	Down      int64 // ns until it is to connect again.
 }
 
-// Departures is the churn of the measured part in the order of time: a Poisson process of
-// Churn.Rate, a pure function of the plan. A client that is still away is never asked to leave; if
-// all are away, nobody is.
+// Departures is who leaves during the run, in the order of time; a pure function of the plan. It is
+// either the one departure of all subscribers that Offline is, or the churn of the measured part: a
+// Poisson process of Churn.Rate. A client that is still away is never asked to leave; if all are
+// away, nobody is.
 func (p *Plan) Departures() []Departure {
+	if p.Offline.For > 0 {
+		return p.exodus()
+	}
 	clients := p.churning()
 	if p.Churn.Rate <= 0 || clients == 0 {
 		return nil
@@ -33,6 +37,16 @@ func (p *Plan) Departures() []Departure {
 		d.Abrupt = abrupt
 		d.Publisher, d.Client = p.churner(who)
 		out = append(out, d)
+	}
+	return out
+}
+
+// exodus is the departure of all subscribers at once.
+func (p *Plan) exodus() []Departure {
+	from, to := p.Away()
+	out := make([]Departure, p.Subscribers)
+	for i := range out {
+		out[i] = Departure{At: from, Client: i, Down: to - from}
 	}
 	return out
 }

@@ -59,3 +59,37 @@ func TestDeparturesOfFew(t *testing.T) {
 		t.Errorf("no churn, and %d departures", len(got))
 	}
 }
+
+// TestOffline: all subscribers leave at one instant, and nobody else ever.
+func TestOffline(t *testing.T) {
+	p := valid()
+	p.Warmup, p.Duration = Duration(2*time.Second), Duration(10*time.Second)
+	p.Offline = Offline{At: Duration(time.Second), For: Duration(20 * time.Second)}
+	all := p.Departures()
+	if len(all) != p.Subscribers {
+		t.Fatalf("%d departures of %d subscribers", len(all), p.Subscribers)
+	}
+	for i, d := range all {
+		if want := (Departure{At: 3e9, Client: i, Down: 20e9}); d != want {
+			t.Errorf("got %+v, want %+v", d, want)
+		}
+	}
+	if from, to := p.Away(); from != 3e9 || to != 23e9 {
+		t.Errorf("away from %d to %d", from, to)
+	}
+	p.Offline = Offline{}
+	if from, to := p.Away(); from != 0 || to != 0 || p.Departures() != nil {
+		t.Errorf("nobody is to leave, and they are away from %d to %d", from, to)
+	}
+}
+
+func TestConnectAt(t *testing.T) {
+	p := valid()
+	if at := p.ConnectAt(1000); at != 0 {
+		t.Errorf("no rate, and connection 1000 is at %d", at)
+	}
+	p.ConnectRate = 3
+	if at := p.ConnectAt(3_000_000); at != 1e15 {
+		t.Errorf("at 3 a second, connection 3,000,000 is at %d ns, want 1e15", at)
+	}
+}

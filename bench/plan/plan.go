@@ -40,7 +40,9 @@ type Plan struct {
 	Warmup   Duration `json:"warm_up_s"`        // Published like the rest, and not measured.
 	Duration Duration `json:"duration_s"`       // Of the measured part, which follows the warm-up.
 
-	Churn Churn `json:"churn,omitzero"`
+	ConnectRate float64 `json:"connect_rate_per_s,omitempty"` // Connections begun a second when the clients first connect. 0: as many as may be opened at a time.
+	Churn       Churn   `json:"churn,omitzero"`
+	Offline     Offline `json:"offline,omitzero"`
 }
 
 // Pattern is who receives what.
@@ -85,6 +87,14 @@ type Churn struct {
 	Abrupt float64  `json:"abrupt"`     // The share of them (0 to 1) that are cut with a TCP RST and not a DISCONNECT.
 	Down   Duration `json:"down_s"`     // How long a client stays away.
 	Who    Who      `json:"who"`        // Default ChurnSubscribers.
+}
+
+// Offline is a stretch in which all subscribers are away together, having sent DISCONNECT, while
+// publishing goes on: the server queues for their sessions. It may end after publishing does. The
+// zero value is none.
+type Offline struct {
+	At  Duration `json:"at_s"`  // When they leave, since the beginning of the measured part.
+	For Duration `json:"for_s"` // How long until all connect again.
 }
 
 // Who says which clients churn.
@@ -134,6 +144,28 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 }
 
 func (d Duration) String() string { return time.Duration(d).String() }
+
+// Idle reports whether nothing is published: the clients connect, and that is all.
+func (p *Plan) Idle() bool { return !p.Closed && p.Rate == 0 }
+
+// ConnectAt is when connection n of the first ones is to be begun, in ns since the first: the
+// subscribers by their number, then the publishers. 0 if there is no ConnectRate.
+func (p *Plan) ConnectAt(n int) int64 {
+	if p.ConnectRate <= 0 {
+		return 0
+	}
+	return int64(float64(n) * 1e9 / p.ConnectRate)
+}
+
+// Away is the stretch in which all subscribers are offline, in ns since the start of publishing:
+// what is due in [from, to) is queued for them. Both are 0 if there is none.
+func (p *Plan) Away() (from, to int64) {
+	if p.Offline.For == 0 {
+		return 0, 0
+	}
+	from = int64(p.Warmup) + int64(p.Offline.At)
+	return from, from + int64(p.Offline.For)
+}
 
 // End is when publishing ends, in ns since its start: nothing is due from there on.
 func (p *Plan) End() int64 { return int64(p.Warmup) + int64(p.Duration) }

@@ -53,6 +53,7 @@ func (p *Plan) Validate() error {
 	p.validateLoad(&f)
 	p.validateTopic(&f)
 	p.validateChurn(&f)
+	p.validateOffline(&f)
 	return errors.Join(f...)
 }
 
@@ -94,6 +95,7 @@ func (p *Plan) validateLoad(f *faults) {
 	f.unless(!p.Closed || p.Rate == 0, "a closed loop sends when it may, so it has no rate; this plan has %v messages a second", p.Rate)
 	f.unless(p.Publishers > 0 || p.Rate == 0 && !p.Closed, "nobody is there to publish: there are no publishers")
 	f.unless(p.Arrivals == Constant || p.Arrivals == Poisson || p.Arrivals == Burst, "arrivals %q are none of %s, %s, %s", p.Arrivals, Constant, Poisson, Burst)
+	f.unless(p.ConnectRate >= 0 && !math.IsInf(p.ConnectRate, 1), "a rate of %v connections a second", p.ConnectRate)
 	f.unless(p.Warmup >= 0, "a warm-up of %s is negative", p.Warmup)
 	f.unless(p.Duration > 0, "a duration of %s leaves nothing to measure", p.Duration)
 	f.unless(p.Warmup < maxRun && p.Duration < maxRun, "warm-up %s and duration %s: each must be less than %s", p.Warmup, p.Duration, maxRun)
@@ -134,4 +136,19 @@ func (p *Plan) validateChurn(f *faults) {
 	f.unless(c.Down >= 0, "clients that churn are to stay away for %s, which is negative", c.Down)
 	f.unless(c.Who == ChurnSubscribers || c.Who == ChurnPublishers || c.Who == ChurnBoth, "churn of %q: there are %s, %s and %s", c.Who, ChurnSubscribers, ChurnPublishers, ChurnBoth)
 	f.unless(c.Rate == 0 || p.churning() > 0, "churn is for %s, and there are none", c.Who)
+}
+
+func (p *Plan) validateOffline(f *faults) {
+	o := p.Offline
+	if o == (Offline{}) {
+		return
+	}
+	f.unless(o.At >= 0 && o.At < p.Duration, "the subscribers go offline %s into the measured part, which lasts %s", o.At, p.Duration)
+	f.unless(o.For > 0 && o.For < maxRun, "the subscribers are offline for %s: it must be more than 0 and less than %s", o.For, maxRun)
+	f.unless(p.Subscribers > 0, "there are no subscribers to be offline")
+	f.unless(p.SubscriberSession == Persistent, "subscribers are to be offline with %s sessions, for which nothing is queued: they must be %s", p.SubscriberSession, Persistent)
+	f.unless(min(p.PubQoS, p.SubQoS) > 0, "subscribers are to be offline at QoS 0, at which nothing has to be queued for them")
+	f.unless(!p.Closed, "subscribers are to be offline in a closed loop, which stops while they are")
+	f.unless(p.ShareName == "", "subscribers of a shared subscription are to be offline: nobody is promised what then comes")
+	f.unless(p.Churn.Rate == 0, "churn and being offline together: a client could not be told to leave twice")
 }

@@ -62,6 +62,16 @@ func TestValidate(t *testing.T) {
 		{func(p *Plan) { p.Churn = Churn{Rate: 1, Down: -1, Who: ChurnBoth} }, "to stay away for"},
 		{func(p *Plan) { p.Churn = Churn{Rate: 1, Who: "all"} }, `churn of "all"`},
 		{func(p *Plan) { p.Churn = Churn{Rate: 1, Who: ChurnSubscribers}; p.Subscribers = 0 }, "there are none"},
+		{func(p *Plan) { p.ConnectRate = -1 }, "rate of -1 connections"},
+		{offline(func(p *Plan) { p.Offline.At = p.Duration }), "which lasts 1s"},
+		{offline(func(p *Plan) { p.Offline.At = -1 }), "into the measured part"},
+		{offline(func(p *Plan) { p.Offline = Offline{At: 1} }), "offline for 0s"},
+		{offline(func(p *Plan) { p.Subscribers = 0 }), "no subscribers to be offline"},
+		{offline(func(p *Plan) { p.SubscriberSession = Clean }), "clean sessions"},
+		{offline(func(p *Plan) { p.SubQoS = 0 }), "at QoS 0"},
+		{offline(func(p *Plan) { p.Closed, p.Rate = true, 0 }), "in a closed loop"},
+		{offline(func(p *Plan) { p.Pattern, p.ShareName, p.Version = FanIn, "g", 5 }), "nobody is promised"},
+		{offline(func(p *Plan) { p.Churn = Churn{Rate: 1, Who: ChurnPublishers} }), "churn and being offline"},
 	} {
 		p := valid()
 		c.wrong(&p)
@@ -71,6 +81,18 @@ func TestValidate(t *testing.T) {
 		} else if strings.Contains(err.Error(), "\n") {
 			t.Errorf("one fault, and more than one sentence:\n%v", err)
 		}
+	}
+}
+
+// offline is a valid offline window with something wrong.
+func offline(wrong func(p *Plan)) func(p *Plan) {
+	return func(p *Plan) {
+		p.PubQoS, p.SubQoS, p.SubscriberSession = 1, 1, Persistent
+		p.Offline = Offline{For: Duration(time.Second)}
+		if err := p.Validate(); err != nil {
+			panic(err)
+		}
+		wrong(p)
 	}
 }
 
