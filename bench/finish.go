@@ -17,6 +17,7 @@ var ownPID = os.Getpid()
 
 // finish judges the run, writes the summary and closes the file. err is how the phases ended.
 func (r *run) finish(err error) (*result.Run, error) {
+	r.log.collect() // However short: no later one will have what is new.
 	r.enter(result.PhaseVerify)
 	r.log.tick.Stop()
 	unsent := r.freeze()
@@ -76,9 +77,11 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 			s.Phases = append(s.Phases, result.Total(l.writer.Run().Intervals, p))
 		}
 	}
-	if r.start != 0 && len(r.pubs) > 0 {
+	s.Connecting = r.connecting()
+	if r.start != 0 && !r.plan.Idle() {
 		s.Contracts = []result.Contract{r.audit(s, totals)}
 	}
+	s.Drained = r.drained()
 	s.Measured = r.measured(totals)
 	if l.begin.at != 0 {
 		r.cost(s)
@@ -91,6 +94,43 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 	}
 	s.Judge()
 	return s
+}
+
+// connecting is what the connect phase took; nil if it was not completed.
+func (r *run) connecting() *result.Connecting {
+	began, ok := r.began[result.PhaseConnect]
+	ended, over := r.began[result.PhaseProbe]
+	if !ok || !over {
+		return nil
+	}
+	c := &result.Connecting{Clients: int64(len(r.pubs) + len(r.subs)), Seconds: float64(ended-began) / 1e9}
+	c.Rate = float64(c.Clients) / c.Seconds
+	c.BrokerCPU = float64(max(0, r.log.broker.connecting)) / 1e9 / float64(c.Clients)
+	return c
+}
+
+// drained is what became of the backlog of those who were offline; nil if nobody was, or the run did not get that far.
+func (r *run) drained() *result.Drained {
+	from, to := r.plan.Away()
+	back := r.start + to
+	if to == 0 || r.start == 0 || transport.Clock() < back {
+		return nil
+	}
+	d := &result.Drained{
+		Clients: int64(len(r.subs)), Away: time.Duration(r.plan.Offline.For).Seconds(),
+		Queued: r.plan.Expected(from, min(to, r.plan.End())),
+	}
+	last := back
+	for _, b := range ask(r, func(w *worker) backlog { return w.backlog }) {
+		d.Delivered += b.came
+		last = max(last, b.last)
+	}
+	if last > back {
+		d.Seconds = float64(last-back) / 1e9
+		d.Rate = float64(d.Delivered) / d.Seconds
+	}
+	r.log.writer.Event(&result.Event{At: r.log.seconds(r.start + from), Until: r.log.seconds(back), Kind: result.EventChurn, Name: "offline", Count: d.Clients})
+	return d
 }
 
 // audit is the ledger's verdict.
@@ -153,11 +193,14 @@ func (r *run) cost(s *result.Summary) {
 	seconds := float64(end.at-l.begin.at) / 1e9
 	delivered := int64(end.counters.Delivered - l.begin.counters.Delivered)
 	price := func(m *meter, a, b measure.Usage) *result.ProcessCost {
-		if m.peak == 0 || b.CPU <= a.CPU {
+		if m.peak == 0 || b.CPU < a.CPU || b.CPU == a.CPU && !r.plan.Idle() {
 			return nil
 		}
 		c := result.NewProcessCost(usage(a, b), seconds, delivered)
 		c.PeakRSS = m.peak
+		if r.plan.Idle() { // What they still take after a while is what they take.
+			m.full = b.RSS
+		}
 		if n := len(r.pubs) + len(r.subs); m.full > m.idle {
 			c.BytesPerConnection = float64(m.full-m.idle) / float64(n)
 		}
@@ -238,7 +281,7 @@ func (r *run) steady(intervals []result.Interval) result.Steady {
 		backlog = append(backlog, float64(iv.Backlog))
 	}
 	third := len(backlog) / 3
-	if third == 0 {
+	if third == 0 || r.plan.Offline.For > 0 { // What is queued for those who are offline is meant to grow.
 		return result.Steady{}
 	}
 	growth := median(backlog[len(backlog)-third:]) - median(backlog[:third])

@@ -39,6 +39,8 @@ type meter struct {
 	idle    int64 // RSS before the first connection, bytes,
 	full    int64 // and with all connections standing and nothing published.
 	peak    int64
+
+	connecting int64 // CPU time between the two, ns.
 }
 
 // A sample is everything that is counted, at an instant.
@@ -77,7 +79,7 @@ func openMeter(pid int) (m meter) {
 	}
 	m.process = p
 	m.sample()
-	m.idle = m.last.RSS
+	m.idle, m.connecting = m.last.RSS, -m.last.CPU
 	return m
 }
 
@@ -117,6 +119,7 @@ func (l *log) phase(p result.Phase, now int64) {
 		l.broker.sample()
 		l.generator.sample()
 		l.broker.full, l.generator.full = l.broker.last.RSS, l.generator.last.RSS
+		l.broker.connecting += l.broker.last.CPU
 	}
 	l.tick.Reset(l.run.cfg.Interval)
 	l.writer.Event(&result.Event{At: l.seconds(now), Kind: result.EventPhase, Name: string(p)})
@@ -137,12 +140,16 @@ func (l *log) measuring(begins bool) {
 // shortest is the least that an interval lasts: at the border of two phases one may be asked for twice.
 const shortest = 5 * time.Millisecond
 
-// interval has all workers hand over what they recorded, and writes a line.
+// interval is collect, unless that has only just been done: then what is new waits for the next.
 func (l *log) interval() {
-	r := l.run
-	if time.Duration(transport.Clock()-l.last) < shortest {
-		return
+	if time.Duration(transport.Clock()-l.last) >= shortest {
+		l.collect()
 	}
+}
+
+// collect has all workers hand over what they recorded, and writes a line.
+func (l *log) collect() {
+	r := l.run
 	snaps := ask(r, func(w *worker) snapshot { return w.snapshot(l.number) })
 	l.number++
 	now := transport.Clock()

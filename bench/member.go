@@ -19,7 +19,7 @@ type member struct {
 	dialling  bool  // It holds a place in the waiting line.
 	met       bool  // It has been connected before.
 	leaving   bool  // Its connection is being ended by the plan,
-	down      int64 // and is to stay so for this long, ns.
+	back      int64 // and it is to connect again at this time, transport.Clock.
 	attempts  int   // Failed connection attempts in a row.
 	refusal   packet.ReasonCode
 }
@@ -31,11 +31,11 @@ const (
 )
 
 // leave ends the connection as the plan says. One that is down already stays so.
-func (m *member) leave(d plan.Departure, now int64) {
+func (m *member) leave(d plan.Departure) {
 	if !m.connected || m.worker.frozen {
 		return
 	}
-	m.leaving, m.down = true, d.Down
+	m.leaving, m.back = true, m.worker.run.start+d.At+d.Down
 	if d.Abrupt {
 		m.client.Cut()
 	} else {
@@ -78,7 +78,7 @@ func (m *member) departed(err error, now int64) {
 	w.dialled(m)
 	if m.leaving {
 		m.leaving = false
-		w.comeBack(m, now+m.down)
+		w.comeBack(m, m.back)
 		return
 	}
 	if err == nil { // The end of the run.
@@ -110,6 +110,10 @@ type publisher struct {
 	// Closed loop: deliveries that the messages sent ask for and that have not been seen.
 	awaited int64
 	copies  int64
+
+	// As they were when reopen looked last.
+	awaitedLast int64
+	nextLast    uint32
 }
 
 // send puts one message on the wire when it is due, unless the client cannot take it now.
@@ -199,11 +203,12 @@ func (p *publisher) delivered(on *worker) {
 	}
 }
 
-// reopen forgives the window what QoS 0 has lost: called once a second.
+// reopen forgives the window what QoS 0 has lost: called once a second, it does so if nothing was delivered since the last time.
 func (p *publisher) reopen() {
-	if p.worker.run.plan.PubQoS == 0 || p.worker.run.plan.SubQoS == 0 {
+	if p.awaited == p.awaitedLast && p.next == p.nextLast && (p.worker.run.plan.PubQoS == 0 || p.worker.run.plan.SubQoS == 0) {
 		p.awaited = 0
 	}
+	p.awaitedLast, p.nextLast = p.awaited, p.next
 }
 
 // probe publishes the message that shows that the topic reaches its subscribers.
@@ -330,7 +335,11 @@ func (s *subscriber) Received(r *client.Reception) {
 	switch outcome {
 	case measure.First:
 		sent := w.run.origin + stamp.Sent
-		w.rec.Seen(w.due(stamp.Stream, stamp.Seq, sent), sent, r.Now, len(r.Payload))
+		due := w.due(stamp.Stream, stamp.Seq, sent)
+		w.rec.Seen(due, sent, r.Now, len(r.Payload))
+		if w.absence.Contains(due) {
+			w.backlog.add(r.Now, w.absence.To)
+		}
 		if w.run.plan.Closed {
 			w.run.pubs[stamp.Stream].delivered(w)
 		}

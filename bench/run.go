@@ -93,8 +93,11 @@ func newRun(cfg Config) (*run, error) {
 // describe is the plan in the few numbers that decide whether two runs may be compared.
 func describe(p *plan.Plan, w result.Workload) result.Workload {
 	w.Load, w.Arrivals, w.Rate = "open", string(p.Arrivals), p.Rate
-	if p.Closed {
+	switch {
+	case p.Closed:
 		w.Load, w.Arrivals = "closed", ""
+	case p.Idle():
+		w.Load, w.Arrivals = "idle", ""
 	}
 	w.QoS, w.SubscribeQoS = []int{int(p.PubQoS)}, []int{int(p.SubQoS)}
 	w.PayloadBytes, w.MQTTVersion = p.Payload, versionText(p.Version)
@@ -247,7 +250,8 @@ func gone(err error) error {
 // connect brings every client to its CONNACK and every subscriber to its SUBACK. One client goes
 // first: if the broker cannot be reached, or is none, or says no, that is one clear error and not thousands.
 func (r *run) connect(ctx context.Context) error {
-	until := time.Now().Add(r.cfg.ConnectFor)
+	all := int64(len(r.pubs) + len(r.subs))
+	until := time.Now().Add(r.cfg.ConnectFor + time.Duration(r.plan.ConnectAt(int(all))))
 	pilot := r.pilot()
 	pilot.worker.group.Post(func() { pilot.worker.dial(pilot) })
 	failed := func() bool { return r.lastError.Load() != nil }
@@ -260,10 +264,10 @@ func (r *run) connect(ctx context.Context) error {
 	if r.connected.Load() == 0 {
 		return &SetupError{*r.lastError.Load()}
 	}
+	start := transport.Clock()
 	for _, w := range r.workers {
-		w.group.Post(w.connectAllBut(pilot))
+		w.group.Post(func() { w.connectAllBut(pilot, start) })
 	}
-	all := int64(len(r.pubs) + len(r.subs))
 	return r.await(ctx, until, func() bool {
 		return r.connected.Load() == all && r.subscribed.Load() == int64(len(r.subs))
 	}, func() error { return r.tooFew(all) })
@@ -276,18 +280,23 @@ func (r *run) pilot() *member {
 	return &r.pubs[0].member
 }
 
-func (w *worker) connectAllBut(pilot *member) func() {
-	return func() {
-		for _, s := range w.subs {
-			if &s.member != pilot {
-				w.dial(&s.member)
-			}
+// connectAllBut connects everybody when the plan says, which may be at once.
+func (w *worker) connectAllBut(pilot *member, start int64) {
+	connect := func(m *member, n int) {
+		at := start + w.run.plan.ConnectAt(n)
+		switch {
+		case m == pilot:
+		case at <= w.group.Now():
+			w.dial(m)
+		default:
+			w.comeBack(m, at)
 		}
-		for _, p := range w.pubs {
-			if &p.member != pilot {
-				w.dial(&p.member)
-			}
-		}
+	}
+	for _, s := range w.subs {
+		connect(&s.member, s.number)
+	}
+	for _, p := range w.pubs {
+		connect(&p.member, len(w.run.subs)+p.number)
 	}
 }
 
@@ -365,7 +374,11 @@ func (r *run) until(ctx context.Context, clock int64) error {
 }
 
 // drain waits until all that was published is acknowledged and delivered, or nothing comes any more.
-func (r *run) drain(ctx context.Context) error { return r.settle(ctx, r.cfg.DrainFor) }
+// Its patience begins when those who are offline are back.
+func (r *run) drain(ctx context.Context) error {
+	_, back := r.plan.Away()
+	return r.settle(ctx, r.cfg.DrainFor+time.Duration(max(0, r.start+back-transport.Clock())))
+}
 
 func (r *run) settle(ctx context.Context, patience time.Duration) error {
 	until := time.Now().Add(patience)

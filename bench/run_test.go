@@ -274,3 +274,51 @@ func TestSetup(t *testing.T) {
 		t.Errorf("a folder that holds a result: %v", err)
 	}
 }
+
+// TestOffline has all subscribers leave together, in the middle of publishing and beyond its end, and demands
+// that each of them gets all that was queued for it, in order.
+func TestOffline(t *testing.T) {
+	for name, o := range map[string]plan.Offline{
+		"within":     {At: plan.Duration(100 * time.Millisecond), For: plan.Duration(200 * time.Millisecond)},
+		"at the end": {For: plan.Duration(600 * time.Millisecond)},
+	} {
+		for _, qos := range []packet.QoS{1, 2} {
+			t.Run(name+" "+qos.String(), func(t *testing.T) {
+				p := small(plan.Plan{PubQoS: qos, SubQoS: qos, SubscriberSession: plan.Persistent, Rate: 2000})
+				p.Offline = o
+				s := serve(t, broker.Options{})
+				res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				complete(t, &p, res)
+				from, to := p.Away()
+				d := res.Summary.Drained
+				if want := p.Expected(from, min(to, p.End())); d == nil || d.Queued != want || d.Delivered != want || d.Clients != 10 || d.Rate <= 0 {
+					t.Errorf("%+v, want %d queued and delivered", d, want)
+				}
+				if n := res.Summary.Measured.Reconnects; n != 10 && name == "within" {
+					t.Errorf("%d reconnects of 10 subscribers", n)
+				}
+			})
+		}
+	}
+}
+
+// TestIdle only connects, at a rate, and must know how long that took and what it was.
+func TestIdle(t *testing.T) {
+	p := plan.Plan{RunID: 7, Publishers: 50, ConnectRate: 500, Duration: plan.Duration(200 * time.Millisecond)}.WithDefaults()
+	s := serve(t, broker.Options{})
+	res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := res.Summary.Connecting
+	// The last of 50 is begun 98 ms after the first.
+	if c == nil || c.Clients != 50 || c.Seconds < 0.098 || c.Rate > 50/0.098 {
+		t.Errorf("%+v, want 50 clients in 98 ms or more", c)
+	}
+	if len(res.Summary.Contracts) != 0 || res.Summary.Outcome != result.Unjudged || res.Summary.Drained != nil || res.Manifest.Workload.Load != "idle" {
+		t.Errorf("%+v", res.Summary)
+	}
+}

@@ -33,6 +33,24 @@ type worker struct {
 	paused   bool // Publishing has not begun, or has ended.
 	frozen   bool // The ledger is being judged: nothing counts any more.
 	failures map[string]*failure
+
+	absence measure.Window // When all subscribers are offline, by the plan. Zero: never.
+	backlog backlog
+}
+
+// A backlog is what was queued for the subscribers while they were offline, and has come since.
+type backlog struct {
+	came int64 // Deliveries,
+	last int64 // the last of them at this time, transport.Clock.
+}
+
+// add counts a delivery of a message that was due while its subscriber was away. What came before the
+// return had overtaken the DISCONNECT.
+func (b *backlog) add(now, back int64) {
+	if now >= back {
+		b.came++
+		b.last = now
+	}
 }
 
 // An absence ends with a reconnection.
@@ -93,6 +111,9 @@ func (w *worker) dialled(m *member) {
 func (w *worker) publish() {
 	w.paused = false
 	w.rec.SetWindow(measure.Window{From: w.run.start + int64(w.run.plan.Warmup), To: w.run.start + w.run.plan.End()})
+	if from, to := w.run.plan.Away(); to > 0 {
+		w.absence = measure.Window{From: w.run.start + from, To: w.run.start + to}
+	}
 	for _, d := range w.run.departures {
 		if w.memberOf(d).worker == w {
 			w.leaving = append(w.leaving, d)
@@ -189,7 +210,7 @@ func (w *worker) sendOff(now int64) (next int64) {
 			return at
 		}
 		w.leaving = w.leaving[1:]
-		w.memberOf(d).leave(d, now)
+		w.memberOf(d).leave(d)
 	}
 	return math.MaxInt64
 }

@@ -20,9 +20,11 @@ func Summary(w io.Writer, r *result.Run, width int, color bool) error {
 	t.paragraph(dim, 0, fmt.Sprintf("%s · seed %d", setting(&r.Manifest), r.Manifest.Seed))
 	t.line("")
 	t.rates(&r.Summary)
+	t.drained(&r.Summary)
 	t.latencies(&r.Summary)
 	t.exchanges(&r.Summary)
 	t.costs(&r.Summary)
+	t.connecting(&r.Summary)
 	t.believe(&r.Summary)
 	for _, e := range first(r.Summary.Errors, 3) {
 		t.labelled("error", yellow, fmt.Sprintf("%s (%s, first at %s)", e.Text, plural(e.Count, "time"), seconds(e.First)))
@@ -59,7 +61,11 @@ func (t *terminal) verdict(s *result.Summary) {
 		t.paragraph(mark, 0, fmt.Sprintf("QoS %d %s: %s", c.QoS, word, contract(c)))
 		t.offenders(c)
 	}
-	if len(s.Contracts) == 0 {
+	switch {
+	case len(s.Contracts) > 0:
+	case s.Outcome == result.Unjudged && s.Measured.Offered == 0:
+		t.paragraph(bold, 0, "no verdict: nothing was published, so nothing was promised")
+	default:
 		t.paragraph(bold, 0, fmt.Sprintf("no verdict: %s offered, %s delivered",
 			plural(s.Measured.Offered, "message"), count(s.Measured.Delivered)))
 	}
@@ -190,6 +196,9 @@ func workload(w *result.Workload) string {
 	if w.MQTTVersion != "" {
 		parts = append(parts, "MQTT "+w.MQTTVersion)
 	}
+	if w.Load == idle {
+		return strings.Join(append(parts, plural(int64(w.Clients), "client")), ", ")
+	}
 	if len(w.QoS) > 0 {
 		parts = append(parts, "QoS "+strings.Trim(strings.ReplaceAll(fmt.Sprint(w.QoS), " ", "+"), "[]"))
 	}
@@ -198,10 +207,13 @@ func workload(w *result.Workload) string {
 	return strings.Join(parts, ", ")
 }
 
+// idle is the load of a run that only connects.
+const idle = "idle"
+
 // rates writes the three rates: offered, accepted and delivered are different numbers.
 func (t *terminal) rates(s *result.Summary) {
 	m := &s.Measured
-	if m.Seconds == 0 {
+	if m.Seconds == 0 || s.Outcome == result.Unjudged && m.Offered == 0 {
 		return
 	}
 	text := fmt.Sprintf("offered %s → accepted %s → delivered %s", rate(m.OfferedRate), rate(m.AcceptedRate), rate(m.DeliveredRate))
@@ -301,6 +313,33 @@ func (t *terminal) costs(s *result.Summary) {
 	if c := s.Cost.Generator; c != nil {
 		t.labelled("generator", none, processCost(c, false))
 	}
+}
+
+// connecting writes what it took to connect everybody.
+func (t *terminal) connecting(s *result.Summary) {
+	c := s.Connecting
+	if c == nil {
+		return
+	}
+	text := fmt.Sprintf("%s in %s, %s", plural(c.Clients, "client"), seconds(c.Seconds), rate(c.Rate))
+	if c.BrokerCPU > 0 {
+		text += fmt.Sprintf(", %s broker CPU each", seconds(c.BrokerCPU))
+	}
+	t.labelled("connecting", none, text)
+}
+
+// drained writes how those who were offline got what was queued for them.
+func (t *terminal) drained(s *result.Summary) {
+	d := s.Drained
+	if d == nil {
+		return
+	}
+	mark := none
+	if d.Delivered < d.Queued {
+		mark = yellow
+	}
+	t.labelled("offline queue", mark, fmt.Sprintf("%s queued for %s away for %s; %s delivered in %s from their return: %s",
+		plural(d.Queued, "message"), plural(d.Clients, "subscriber"), seconds(d.Away), count(d.Delivered), seconds(d.Seconds), rate(d.Rate)))
 }
 
 func processCost(c *result.ProcessCost, split bool) string {

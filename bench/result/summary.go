@@ -8,6 +8,9 @@ type Summary struct {
 	Validity    Validity `json:"validity"`
 	Gates       []Gate   `json:"gates"`
 
+	Connecting *Connecting `json:"connecting,omitempty"`
+	Drained    *Drained    `json:"drained,omitempty"` // nil: nobody was offline.
+
 	Contracts []Contract `json:"contracts"` // One per QoS level that was published with, ascending.
 	Measured  Totals     `json:"measured"`
 	Phases    []Totals   `json:"phases,omitempty"` // Every phase that took place, in order.
@@ -20,6 +23,25 @@ type Summary struct {
 	Cost   Cost         `json:"cost"`
 	Steady Steady       `json:"steady"`
 	Errors []ErrorCount `json:"errors,omitempty"`
+}
+
+// Connecting is what it took to connect everybody the first time, to the last CONNACK and SUBACK.
+type Connecting struct {
+	Clients   int64   `json:"clients"`
+	Seconds   float64 `json:"seconds"`
+	Rate      float64 `json:"connects_per_s"`
+	BrokerCPU float64 `json:"broker_cpu_s_per_connect,omitempty"` // 0: not known.
+}
+
+// Drained is what was queued for subscribers that were offline together, and how fast they got it. Their
+// order and whether all of it came are the Contract's.
+type Drained struct {
+	Clients   int64   `json:"clients"`         // Subscribers that were offline.
+	Away      float64 `json:"away_s"`          // For so long.
+	Queued    int64   `json:"queued"`          // Deliveries that fell due for them meanwhile.
+	Delivered int64   `json:"delivered"`       // Of those.
+	Seconds   float64 `json:"seconds"`         // From the instant they began to connect again to the last of those.
+	Rate      float64 `json:"delivered_per_s"` // Delivered in those seconds, a second.
 }
 
 // Outcome is the verdict in one word; the worst that applies.
