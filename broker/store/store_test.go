@@ -280,7 +280,7 @@ func TestLargeBatch(t *testing.T) {
 	s := mustOpen(t, dir, Options{Sync: OS, MemTable: 1 << 20})
 	want := map[string]string{}
 	for i := range 20 {
-		value := string(slices.Repeat([]byte{byte('a' + i)}, 3<<20/(1+i%3*20)))
+		value := string(slices.Repeat([]byte{byte('a' + i)}, []int{3 << 20, 700_000, 50_000}[i%3]))
 		key := fmt.Sprintf("k%02d", i)
 		want[key] = value
 		appendSet(s, key, value)
