@@ -28,6 +28,7 @@ bench/client/paho:  bench/client broker/packet broker/transport github.com/eclip
 bench/measure:      bench/client bench/plan bench/result broker/packet github.com/HdrHistogram/hdrhistogram-go github.com/prometheus/procfs
 bench/result:       github.com/HdrHistogram/hdrhistogram-go
 bench/fault:        broker/packet broker/transport
+bench/series:       bench/result
 bench/report:       bench/result golang.org/x/image/font gonum.org/v1/plot
 bench:              bench/client bench/measure bench/plan bench/result broker/packet broker/transport
 

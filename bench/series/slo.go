@@ -1,0 +1,119 @@
+package series
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"mqttbench/bench/result"
+)
+
+// An SLO is what must hold of a run for its rate to count as carried. All objectives must be met, and besides them
+// what goes without saying: see Judge.
+type SLO struct {
+	text       string
+	objectives []objective
+}
+
+// An objective is one condition; why is empty if the run meets it. Not ok: the run is too short to tell.
+type objective func(s *result.Summary) (why string, ok bool)
+
+// percentiles that an SLO can name, of the response time.
+var percentiles = map[string]struct {
+	at float64 // 1: the maximum, which any number of messages has.
+	of func(result.Quantiles) float64
+}{
+	"p50":   {0.5, func(q result.Quantiles) float64 { return q.P50 }},
+	"p90":   {0.9, func(q result.Quantiles) float64 { return q.P90 }},
+	"p99":   {0.99, func(q result.Quantiles) float64 { return q.P99 }},
+	"p999":  {0.999, func(q result.Quantiles) float64 { return q.P999 }},
+	"p99.9": {0.999, func(q result.Quantiles) float64 { return q.P999 }},
+	"max":   {1, func(q result.Quantiles) float64 { return q.Max }},
+}
+
+const sloGrammar = "it is made of p50, p90, p99, p999 or max<DURATION, loss=0 and delivered>=SHARE, with commas between them: p99<10ms,loss=0"
+
+// ParseSLO reads objectives such as "p99<10ms,loss=0" or "p50<1ms,delivered>=0.999".
+func ParseSLO(text string) (SLO, error) {
+	slo := SLO{text: text}
+	var errs []error
+	for _, part := range strings.Split(text, ",") {
+		o, err := parseObjective(strings.TrimSpace(part))
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		slo.objectives = append(slo.objectives, o)
+	}
+	return slo, errors.Join(errs...)
+}
+
+func parseObjective(text string) (objective, error) {
+	if name, limit, ok := strings.Cut(text, "<"); ok {
+		p, known := percentiles[strings.TrimSpace(name)]
+		d, err := time.ParseDuration(strings.TrimSpace(limit))
+		switch {
+		case !known:
+			return nil, fmt.Errorf("%q is no objective: %s", text, sloGrammar)
+		case err != nil || d <= 0:
+			return nil, fmt.Errorf("%q: %q is no duration such as 10ms", text, limit)
+		}
+		return under(strings.TrimSpace(name), p.at, d.Seconds(), p.of), nil
+	}
+	if name, share, ok := strings.Cut(text, ">="); ok && strings.TrimSpace(name) == "delivered" {
+		v, err := strconv.ParseFloat(strings.TrimSpace(share), 64)
+		if err != nil || !(v > 0 && v <= 1) {
+			return nil, fmt.Errorf("%q: %q is no share between 0 and 1", text, share)
+		}
+		return delivered(v), nil
+	}
+	if strings.ReplaceAll(text, " ", "") == "loss=0" {
+		return delivered(1), nil
+	}
+	return nil, fmt.Errorf("%q is no objective: %s", text, sloGrammar)
+}
+
+// String is what was parsed.
+func (slo SLO) String() string { return slo.text }
+
+func under(name string, at, limit float64, of func(result.Quantiles) float64) objective {
+	return func(s *result.Summary) (string, bool) {
+		if v := of(s.Response); v >= limit {
+			// Too slow is too slow, also where there are too few messages to say how slow.
+			return fmt.Sprintf("%s %s", name, pretty(v)), s.Response.Count > 0
+		}
+		return "", s.Response.Count > 0 && (at == 1 || s.Response.Supports(at))
+	}
+}
+
+func delivered(least float64) objective {
+	return func(s *result.Summary) (string, bool) {
+		share, ok := s.DeliveredShare()
+		if ok && share < least {
+			return "delivered " + percent(share), true
+		}
+		return "", ok
+	}
+}
+
+// percent never rounds something missing up to everything.
+func percent(share float64) string {
+	for digits := 1; ; digits++ {
+		text := strconv.FormatFloat(100*share, 'f', digits, 64)
+		if share >= 1 || digits == 6 || !strings.HasPrefix(text, "100") {
+			return text + " %"
+		}
+	}
+}
+
+// pretty is a duration with three digits that count.
+func pretty(seconds float64) string {
+	d := time.Duration(seconds * 1e9)
+	unit := time.Duration(1)
+	for d/unit >= 1000 {
+		unit *= 10
+	}
+	return d.Round(unit).String()
+}

@@ -1,0 +1,87 @@
+package series
+
+import (
+	"strings"
+	"testing"
+
+	"mqttbench/bench/result"
+)
+
+// good is a run that nobody could find fault with.
+func good() *result.Summary {
+	return &result.Summary{
+		Outcome: result.Kept, Validity: result.ValidityOK,
+		Contracts: []result.Contract{{QoS: 1, Attempted: 10_000, Acked: 10_000, Expected: 10_000, Delivered: 10_000}},
+		Measured:  result.Totals{Offered: 10_000, Accepted: 10_000, Expected: 10_000, Delivered: 10_000},
+		Response:  result.Quantiles{Count: 10_000, Min: 1e-4, P50: 1e-3, P90: 2e-3, P99: 9.9e-3, P999: 0.02, Max: 0.05},
+		Steady:    result.Steady{Checked: true, Steady: true},
+	}
+}
+
+func TestJudge(t *testing.T) {
+	lagging := []result.Gate{{Name: "schedule lag p99", Fails: result.ValidityInvalid}, {Name: "steal", Fails: result.ValidityNoisy}}
+	for _, c := range []struct {
+		slo    string
+		change func(*result.Summary)
+		want   Outcome
+		why    string // Part of it.
+		inst   bool
+	}{
+		{"p99<10ms,loss=0", func(s *result.Summary) {}, Passed, "", false},
+		{"p99<9.9ms", func(s *result.Summary) {}, Failed, "p99 9.9ms", false},
+		{" p50 < 1.1ms , p90<3ms, p999<21ms, p99.9<21ms, max<51ms", func(s *result.Summary) {}, Passed, "", false},
+		{"max<50ms", func(s *result.Summary) {}, Failed, "max 50ms", false},
+		{"p999<20ms", func(s *result.Summary) {}, Failed, "p999 20ms", false},
+		{"loss=0", func(s *result.Summary) { s.Contracts[0].Delivered-- }, Failed, "delivered 99.99 %", false},
+		{"delivered>=0.999", func(s *result.Summary) { s.Contracts[0].Delivered -= 10 }, Passed, "", false},
+		{"delivered>=0.999", func(s *result.Summary) { s.Contracts[0].Delivered -= 11 }, Failed, "delivered 99.9 %", false},
+		// What goes without saying.
+		{"p50<1s", func(s *result.Summary) { s.Measured.Accepted = 9899 }, Failed, "only 99.0 % of the messages were taken", false},
+		{"p50<1s", func(s *result.Summary) { s.Steady.Steady, s.Steady.BacklogTrend = false, 310 }, Failed, "backlog grew by 310/s", false},
+		{"p50<1s", func(s *result.Summary) { s.Steady = result.Steady{} }, Passed, "", false},
+		{"p50<1s", func(s *result.Summary) { s.Contracts[0].Findings = []result.Finding{{Class: result.Dup, Count: 3}} }, Failed, "QoS 1: 3 duplicate", false},
+		{"p50<1s", func(s *result.Summary) {
+			s.Contracts[0].Findings = []result.Finding{{Class: result.DupLegal, Count: 3}}
+		}, Passed, "", false},
+		{"p50<1s", func(s *result.Summary) {
+			s.Outcome, s.Errors = result.Failed, []result.ErrorCount{{Text: "it fell over"}}
+		}, Failed, "the run failed: it fell over", false},
+		// What cannot be trusted.
+		{"p50<1s", func(s *result.Summary) { s.Validity = result.ValidityNoisy }, Passed, "", false},
+		{"p50<1s", func(s *result.Summary) { s.Validity, s.Gates = result.ValidityInvalid, lagging }, Untrusted, "trusted: schedule lag p99", true},
+		{"p50<1us", func(s *result.Summary) { s.Validity, s.Gates = result.ValidityInvalid, lagging }, Failed, "p50 1ms; the run cannot be trusted", true},
+		{"p50<1s", func(s *result.Summary) { s.Validity = result.ValidityUnknown }, Untrusted, "trusted", true},
+		{"p99<10ms", func(s *result.Summary) { s.Response.Count = 599 }, Untrusted, "599 deliveries are too few", true},
+		{"p99<10ms", func(s *result.Summary) { s.Response.Count = 600 }, Passed, "", false},
+		{"p99<1ms", func(s *result.Summary) { s.Response.Count = 599 }, Failed, "p99", false},
+		{"p50<1s", func(s *result.Summary) { s.Response = result.Quantiles{} }, Untrusted, "0 deliveries", true},
+	} {
+		slo, err := ParseSLO(c.slo)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := good()
+		c.change(s)
+		got := slo.Judge(s)
+		if got.Outcome != c.want || got.Instrument != c.inst || (got.Why == "") != (c.want == Passed) || !strings.Contains(got.Why, c.why) {
+			t.Errorf("%s, want %v %q: got %+v", c.slo, c.want, c.why, got)
+		}
+	}
+}
+
+func TestParseSLORefuses(t *testing.T) {
+	for _, text := range []string{"", "p99", "p99<", "p99<10", "p99<-1ms", "p99<0s", "p98<10ms", "p99>10ms", "loss=1", "loss", "delivered>=0", "delivered>=1.1", "delivered>=x", "p99<10ms,", "p99<10ms;loss=0"} {
+		if slo, err := ParseSLO(text); err == nil {
+			t.Errorf("%q was read as %v", text, slo)
+		}
+	}
+}
+
+// TestPercent: what is not everything never reads as everything.
+func TestPercent(t *testing.T) {
+	for v, want := range map[float64]string{1: "100.0 %", 0.5: "50.0 %", 0.9996: "99.96 %", 0.99999: "99.999 %", 0: "0.0 %"} {
+		if got := percent(v); got != want {
+			t.Errorf("%g: %s, want %s", v, got, want)
+		}
+	}
+}
