@@ -64,6 +64,8 @@ func TestPahoGo(t *testing.T) {
 			send(qos, "live")
 			expect(qos, "live")
 		}
+		// Its acknowledgements leave after its handlers; what it leaves behind unacknowledged it gets again.
+		b.await("everything is acknowledged", func() bool { return b.inflight("sub") == 0 })
 		sub.Disconnect(100)
 		b.gone(1)
 		for qos := range byte(3) {
@@ -75,6 +77,17 @@ func TestPahoGo(t *testing.T) {
 		sub.Disconnect(100)
 		pub.Disconnect(100)
 	})
+}
+
+// inflight is how many messages the client has not acknowledged.
+func (b *bench) inflight(id string) int {
+	sh := b.directory.shard([]byte(id))
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	cl := sh.by[id]
+	cl.mu.Lock()
+	defer cl.mu.Unlock()
+	return cl.sess.Inflight()
 }
 
 // tool finds a program or skips the test.
