@@ -1,0 +1,186 @@
+package profile
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// A kind turns a value of a file into the text of a flag. complaint is what is wrong with it, to follow
+// the key and the value in a sentence; "" if it is right.
+type kind func(n ast.Node) (text, complaint string)
+
+// keys are the settings that a profile may have, by their place in the file. Underscores are the dashes of
+// a flag; a dot is a level of the file. The schema says the same, for editors.
+var keys = map[string]kind{
+	"mqtt":              oneOf("3.1", "3.1.1", "5"),
+	"qos":               oneOf("0", "1", "2"),
+	"pub_qos":           oneOf("0", "1", "2"),
+	"sub_qos":           oneOf("0", "1", "2"),
+	"clients":           whole(1, 1<<25),
+	"publishers":        whole(0, 1<<24),
+	"subscribers":       whole(0, 1<<24),
+	"pattern":           oneOf("pairs", "fan-in", "fan-out"),
+	"share":             text,
+	"topic":             text,
+	"retain":            truth,
+	"payload":           whole(16, 268_435_000),
+	"rate":              more,
+	"closed":            truth,
+	"idle":              truth,
+	"arrivals":          oneOf("constant", "poisson", "burst"),
+	"window":            whole(1, math.MaxUint16),
+	"clean_session":     truth,
+	"pub_clean_session": truth,
+	"sub_clean_session": truth,
+	"keep_alive":        duration,
+	"connect_rate":      more,
+	"connect_timeout":   duration,
+	"connecting":        whole(1, 1<<24),
+	"warmup":            duration,
+	"duration":          duration,
+	"drain":             duration,
+	"churn.rate":        more,
+	"churn.who":         oneOf("publishers", "subscribers", "both"),
+	"churn.abrupt":      share,
+	"churn.down":        duration,
+	"offline.at":        duration,
+	"offline.for":       duration,
+}
+
+// flagOf is the flag of a key.
+func flagOf(key string) string {
+	key = strings.TrimSuffix(key, ".rate") // --churn is the rate of the churn.
+	return strings.NewReplacer("_", "-", ".", "-").Replace(key)
+}
+
+// Flags are the flags that a profile can set, in alphabetical order.
+func Flags() []string {
+	var flags []string
+	for key := range keys {
+		flags = append(flags, flagOf(key))
+	}
+	return slices.Sorted(slices.Values(flags))
+}
+
+// below are the names that may stand at a level of the file: "" is the top, "churn." is within churn.
+func below(level string) []string {
+	names := map[string]bool{}
+	for key := range keys {
+		if rest, ok := strings.CutPrefix(key, level); ok {
+			name, _, _ := strings.Cut(rest, ".")
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// plain is a value as it stands in the file; ok is false if it is not a single value.
+func plain(n ast.Node) (string, bool) {
+	switch n := n.(type) {
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode:
+		return n.GetToken().Value, true
+	case *ast.LiteralNode:
+		return n.Value.Value, true
+	}
+	return "", false
+}
+
+func oneOf(values ...string) kind {
+	return func(n ast.Node) (string, string) {
+		v, ok := plain(n)
+		if ok && slices.Contains(values, v) {
+			return v, ""
+		}
+		last := len(values) - 1
+		return "", fmt.Sprintf("is none of %s and %s%s", strings.Join(values[:last], ", "), values[last], DidYouMean(v, values))
+	}
+}
+
+// whole takes decimal digits only: YAML reads 010 as 8, and nobody means that.
+func whole(least, most int64) kind {
+	return func(n ast.Node) (string, string) {
+		v, _ := plain(n)
+		i, err := strconv.ParseInt(v, 10, 64)
+		_, number := n.(*ast.IntegerNode)
+		if err != nil || !number || v != strconv.FormatInt(i, 10) || i < least || i > most {
+			return "", fmt.Sprintf("is not a whole number from %d to %d", least, most)
+		}
+		return v, ""
+	}
+}
+
+func number(n ast.Node) (float64, string, bool) {
+	switch n.(type) {
+	case *ast.IntegerNode, *ast.FloatNode:
+	default:
+		return 0, "", false
+	}
+	v := n.GetToken().Value
+	x, err := strconv.ParseFloat(v, 64)
+	octal := len(v) > 1 && v[0] == '0' && v[1] != '.'
+	return x, v, err == nil && !octal && !math.IsInf(x, 0) && !math.IsNaN(x)
+}
+
+func more(n ast.Node) (string, string) {
+	if x, v, ok := number(n); ok && x > 0 {
+		return v, ""
+	}
+	return "", "is not a number above 0"
+}
+
+func share(n ast.Node) (string, string) {
+	if x, v, ok := number(n); ok && x >= 0 && x <= 1 {
+		return v, ""
+	}
+	return "", "is not a share from 0 to 1"
+}
+
+func truth(n ast.Node) (string, string) {
+	if _, ok := n.(*ast.BoolNode); ok {
+		if v := n.GetToken().Value; v == "true" || v == "false" {
+			return v, ""
+		}
+	}
+	return "", "is neither true nor false"
+}
+
+// duration wants a unit: a bare 30 could be seconds, and could be nanoseconds.
+func duration(n ast.Node) (string, string) {
+	if _, ok := n.(*ast.StringNode); ok || isZero(n) {
+		v, _ := plain(n)
+		if d, err := time.ParseDuration(v); err == nil && d >= 0 {
+			return v, ""
+		}
+	}
+	return "", "is no duration such as 30s, 1m30s or 200ms"
+}
+
+func isZero(n ast.Node) bool {
+	v, ok := plain(n)
+	return ok && v == "0"
+}
+
+func text(n ast.Node) (string, string) {
+	v, ok := plain(n)
+	if _, isText := n.(*ast.StringNode); !ok || !isText || v == "" {
+		return "", "is not a text"
+	}
+	return v, ""
+}
+
+// prose is a text of several words and lines, put on one.
+func prose(n ast.Node) (string, string) {
+	v, ok := plain(n)
+	v = strings.Join(strings.Fields(v), " ")
+	if !ok || v == "" {
+		return "", "is not a text"
+	}
+	return v, ""
+}
