@@ -74,7 +74,9 @@ func newRun(cfg Config) (*run, error) {
 		return nil, err
 	}
 	m := cfg.Manifest
+	cpus := m.Machine.GeneratorCPUs
 	m.Start, m.Plan, m.Machine = time.Now().UTC(), text, measure.DescribeMachine()
+	m.Machine.GeneratorCPUs = cpus
 	m.RunID, m.Seed, m.Workload = r.plan.Run, r.plan.Seed, describe(r.plan, m.Workload)
 	m.Broker.URL, m.Broker.PID = cfg.Client.URL, cfg.BrokerPID
 	groups := cfg.Engine.Groups()

@@ -13,6 +13,7 @@ import (
 type NativeOptions struct {
 	Groups     int              // Event loops; default 1.
 	Precise    bool             // Turns timed to about 60 µs instead of 1 ms, at 1.5 to 2 times the CPU of pacing.
+	Spin       bool             // The loops never sleep: see transport.Options.
 	Driver     transport.Driver // Default: epoll where it exists.
 	Outbox     int              // Bytes that wait for one connection before Publish says false; default 1 MiB.
 	ReadBuffer int              // Bytes for each loop; default 64 KiB.
@@ -39,6 +40,7 @@ func NewNativeWith(o NativeOptions) (*Native, error) {
 		Outbox:     o.Outbox,
 		ReadBuffer: o.ReadBuffer,
 		Precise:    o.Precise,
+		Spin:       o.Spin,
 	})
 	if err != nil {
 		return nil, err

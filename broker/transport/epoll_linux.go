@@ -37,6 +37,7 @@ type epoll struct {
 	fd      int
 	wakeFD  int
 	precise bool
+	spin    bool
 	file    *os.File // Owns fd.
 	raw     syscall.RawConn
 	try     func(uintptr) bool // tryPoll, bound once.
@@ -55,7 +56,7 @@ type epoll struct {
 	iov       [iovBatch]unix.Iovec
 }
 
-func newEpoll(precise bool) (driver, error) {
+func newEpoll(precise, spin bool) (driver, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -64,7 +65,7 @@ func newEpoll(precise bool) (driver, error) {
 		unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	p := &epoll{fd: fd, precise: precise, deadline: math.MaxInt64}
+	p := &epoll{fd: fd, precise: precise, spin: spin, deadline: math.MaxInt64}
 	p.file = os.NewFile(uintptr(fd), "epoll")
 	p.try = p.tryPoll
 	if p.raw, err = p.file.SyscallConn(); err != nil {

@@ -6,6 +6,6 @@ import "errors"
 
 const haveEpoll = false
 
-func newEpoll(bool) (driver, error) {
+func newEpoll(precise, spin bool) (driver, error) {
 	return nil, errors.New("epoll exists on Linux only: use the Goroutine driver")
 }

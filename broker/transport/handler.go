@@ -52,6 +52,7 @@ type Options struct {
 	Outbox     int  // High-water mark of one connection's outbox, bytes; default 1 MiB.
 	ReadBuffer int  // One for each loop, bytes; default 64 KiB.
 	Precise    bool // The loop's turns are timed to about 60 µs instead of 1 ms (epoll: a locked thread in epoll_pwait2), for pacing. Ignored by Goroutine.
+	Spin       bool // The loops never sleep: each keeps a CPU busy, and nobody pays for waking it. For measuring a peer at its limit. Implies Precise.
 }
 
 const (

@@ -12,8 +12,9 @@ import (
 // Loops is a running set of loops.
 type Loops struct {
 	// Immutable.
-	opts  Options
-	loops []*Loop
+	opts     Options
+	loops    []*Loop
+	pressing int // From how many bytes an outbox is flushed before the end of the turn.
 
 	wg   sync.WaitGroup // Every goroutine that was started.
 	next atomic.Uint32  // Where the next accepted connection goes.
@@ -33,11 +34,11 @@ func New(o Options) (*Loops, error) {
 	if err != nil {
 		return nil, err
 	}
-	ls := &Loops{opts: o, listeners: map[net.Listener]struct{}{}, done: make(chan struct{})}
+	ls := &Loops{opts: o, pressing: o.Outbox / 4, listeners: map[net.Listener]struct{}{}, done: make(chan struct{})}
 	for i := range o.Loops {
 		l := newLoop(ls, i)
 		if o.Driver == Epoll {
-			l.drv, err = newEpoll(o.Precise)
+			l.drv, err = newEpoll(o.Precise || o.Spin, o.Spin)
 		} else {
 			l.drv = newParker()
 		}

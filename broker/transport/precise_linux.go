@@ -25,6 +25,12 @@ func (p *epoll) waitPrecise(l *Loop, until int64) {
 		p.n = p.poll()
 		return
 	}
+	if p.spin {
+		for p.n = p.poll(); p.n == 0 && !l.mailed.Load() && Clock() < until; {
+			p.n = p.poll()
+		}
+		return
+	}
 	l.parked.Store(true)
 	if l.mailed.Load() {
 		p.n = p.poll()
