@@ -38,6 +38,7 @@ type Conn struct {
 	fd       int32 // -1: none, or one of net.
 	state    state
 	dirty    bool     // On the dirty list of some loop.
+	pressing bool     // On the pressing list of some loop.
 	flushing bool     // Someone is writing.
 	blocked  bool     // The socket was full: wait until it is writable.
 	again    bool     // It became writable while someone was writing.
@@ -138,9 +139,16 @@ func (c *Conn) putLocked(l *Loop, n int) (more bool) {
 	if mark {
 		c.dirty = true
 	}
+	press := !c.pressing && !c.blocked && c.out.size >= c.loop.loops.pressing
+	if press {
+		c.pressing = true
+	}
 	c.mu.Unlock()
 	if mark {
 		l.dirty = append(l.dirty, c)
+	}
+	if press {
+		l.pressing = append(l.pressing, c)
 	}
 	return more
 }
@@ -235,6 +243,19 @@ func (c *Conn) flush(l *Loop) {
 		}
 	}
 	c.settle(&l.pool)
+}
+
+// flushPressing flushes, in the middle of a turn, what would otherwise grow full before its end though the socket
+// would take it: many connections that are read in one turn may all put to the same one.
+func (l *Loop) flushPressing() {
+	for i, c := range l.pressing {
+		l.pressing[i] = nil
+		c.mu.Lock()
+		c.pressing = false
+		c.mu.Unlock()
+		c.flush(l)
+	}
+	l.pressing = l.pressing[:0]
 }
 
 // write makes one non-blocking write for the loop.

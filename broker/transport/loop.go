@@ -34,6 +34,7 @@ type Loop struct {
 	live       int     // Connections in slots.
 	dirty      []*Conn // To be flushed at the end of the turn.
 	flushing   []*Conn // Being flushed; the two change places.
+	pressing   []*Conn // To be flushed before the end of the turn: see flushPressing.
 	readable   []*Conn // Read full buffers and may have more.
 	rereading  []*Conn
 	finishing  []*Conn // To be closed at the end of the turn, not before the events of the turn are through.
@@ -247,6 +248,7 @@ func (l *Loop) finishTurn() (until int64) {
 		}
 	}
 	l.finishAll()
+	l.flushPressing()
 	l.flushAll()
 	l.publish()
 	if len(l.dirty)+len(l.readable)+len(l.finishing) > 0 {

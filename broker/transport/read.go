@@ -97,6 +97,9 @@ func (l *Loop) present(c *Conn, b []byte) {
 		l.keep(c, b[n:])
 	}
 	scribble(l.buf, len(b))
+	if len(l.pressing) > 0 {
+		l.flushPressing()
+	}
 }
 
 // keep makes rest what c has left unconsumed. rest may lie in the loop's buffer or in that of c.
