@@ -601,3 +601,38 @@ func TestSlowReaderIsAlive(t *testing.T) {
 	}
 	b.gone(1)
 }
+
+// Many publishers that are read in one turn do not fill the outbox of a subscriber whose
+// socket takes it all: it is flushed before.
+func TestBurstInOneTurn(t *testing.T) {
+	overDrivers(t, Options{Loops: 1, Outbox: 32 << 10}, func(t *testing.T, b *bench) {
+		const publishers, messages = 20, 80
+		sub := b.connect(packet.V311, "sub")
+		sub.subscribe("a", 0)
+		var burst []byte
+		for range messages {
+			p := packet.Publish{Topic: []byte("a"), Payload: make([]byte, 95)}
+			burst = p.Append(burst, packet.V311)
+		}
+		var pubs []*peer
+		for i := range publishers {
+			pubs = append(pubs, b.connect(packet.V311, fmt.Sprint("pub", i)))
+		}
+		gate, inside := make(chan struct{}), make(chan struct{})
+		b.own[0].t.Post(func() {
+			close(inside)
+			<-gate
+		})
+		<-inside
+		for _, p := range pubs {
+			p.send(burst)
+		}
+		close(gate)
+		for range publishers * messages {
+			sub.expect("a", string(make([]byte, 95)))
+		}
+		if n := b.Stats().Dropped.OutboxFull; n != 0 {
+			t.Errorf("%d were dropped", n)
+		}
+	})
+}
