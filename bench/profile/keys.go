@@ -20,9 +20,9 @@ type kind func(n ast.Node) (text, complaint string)
 // a flag; a dot is a level of the file. The schema says the same, for editors.
 var keys = map[string]kind{
 	"mqtt":              oneOf("3.1", "3.1.1", "5"),
-	"qos":               oneOf("0", "1", "2"),
-	"pub_qos":           oneOf("0", "1", "2"),
-	"sub_qos":           oneOf("0", "1", "2"),
+	"qos":               level,
+	"pub_qos":           level,
+	"sub_qos":           level,
 	"clients":           whole(1, 1<<25),
 	"publishers":        whole(0, 1<<24),
 	"subscribers":       whole(0, 1<<24),
@@ -101,6 +101,15 @@ func oneOf(values ...string) kind {
 		last := len(values) - 1
 		return "", fmt.Sprintf("is none of %s and %s%s", strings.Join(values[:last], ", "), values[last], DidYouMean(v, values))
 	}
+}
+
+// level is a QoS. In quotes it would be a text.
+func level(n ast.Node) (string, string) {
+	v, complaint := oneOf("0", "1", "2")(n)
+	if _, number := n.(*ast.IntegerNode); !number {
+		complaint = "is none of 0, 1 and 2"
+	}
+	return v, complaint
 }
 
 // whole takes decimal digits only: YAML reads 010 as 8, and nobody means that.
