@@ -3,6 +3,7 @@ package series
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,7 @@ import (
 type SLO struct {
 	text       string
 	objectives []objective
+	deliveries float64
 }
 
 // An objective is one condition; why is empty if the run meets it. Not ok: the run is too short to tell.
@@ -40,7 +42,7 @@ func ParseSLO(text string) (SLO, error) {
 	slo := SLO{text: text}
 	var errs []error
 	for _, part := range strings.Split(text, ",") {
-		o, err := parseObjective(strings.TrimSpace(part))
+		o, err := slo.parse(strings.TrimSpace(part))
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -50,7 +52,7 @@ func ParseSLO(text string) (SLO, error) {
 	return slo, errors.Join(errs...)
 }
 
-func parseObjective(text string) (objective, error) {
+func (slo *SLO) parse(text string) (objective, error) {
 	if name, limit, ok := strings.Cut(text, "<"); ok {
 		p, known := percentiles[strings.TrimSpace(name)]
 		d, err := time.ParseDuration(strings.TrimSpace(limit))
@@ -59,6 +61,9 @@ func parseObjective(text string) (objective, error) {
 			return nil, fmt.Errorf("%q is no objective: %s", text, sloGrammar)
 		case err != nil || d <= 0:
 			return nil, fmt.Errorf("%q: %q is no duration such as 10ms", text, limit)
+		}
+		if p.at < 1 {
+			slo.deliveries = math.Max(slo.deliveries, math.Ceil(beyond/(1-p.at)-1e-6))
 		}
 		return under(strings.TrimSpace(name), p.at, d.Seconds(), p.of), nil
 	}
@@ -74,6 +79,12 @@ func parseObjective(text string) (objective, error) {
 	}
 	return nil, fmt.Errorf("%q is no objective: %s", text, sloGrammar)
 }
+
+// beyond is how many deliveries must lie above a percentile for it to be told, as package result has it.
+const beyond = 6
+
+// Deliveries is how many a run must have to be judged.
+func (slo SLO) Deliveries() float64 { return math.Max(1, slo.deliveries) }
 
 // String is what was parsed.
 func (slo SLO) String() string { return slo.text }

@@ -85,3 +85,17 @@ func TestPercent(t *testing.T) {
 		}
 	}
 }
+
+// TestDeliveries: as many as a run needs for its percentiles to be told, and no less.
+func TestDeliveries(t *testing.T) {
+	for text, at := range map[string]float64{"p50<1s": 0.5, "p99<1s,p50<1s": 0.99, "p90<1s,loss=0": 0.9, "max<1s,p999<1s": 0.999} {
+		slo, err := ParseSLO(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := int64(slo.Deliveries())
+		if enough, less := (result.Quantiles{Count: n}).Supports(at), (result.Quantiles{Count: n - 1}).Supports(at); !enough || less {
+			t.Errorf("%s: %d deliveries", text, n)
+		}
+	}
+}

@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -13,63 +13,72 @@ import (
 	"mqttbench/bench/result"
 )
 
-const compareUsage = `mqttbench compare - set results side by side
+const compareUsage = `mqttbench compare - set results, or brokers, side by side
 
 SYNOPSIS
   mqttbench compare DIR DIR... [FLAGS]
+  mqttbench compare --broker NAME=URL --broker-cmd NAME=COMMAND ... [FLAGS] [FLAGS OF A RUN]
 
 Runs with the same settings are repetitions of each other and form a group. Each group is compared with the first: medians, how far they
 scatter, and whether a difference is shown at all.
 
-      --vary FIELD     a setting in which the groups may differ besides broker and rate (repeatable):
-                       qos, payload, clients, mqtt, window, sessions, churn, engine, ...
-  -o, --out DIR        draw charts there
-      --format F       table, json or csv (default table)
+With brokers, runs are made for it: --repeat of each (default 6), interleaved, in an order drawn for each block. That is the better
+comparison: runs of one block form a pair, and what the machine did meanwhile it did to both. See mqttbench --help for
+--broker, --broker-cmd, --repeat and the flags of a run.
+
+      --vary FIELD     of results: a setting in which the groups may differ besides broker and rate (repeatable):
+                       qos, payload, clients, mqtt version, window, churn, clean start, engine, ...
+  -o, --out DIR        draw charts there; of brokers: the runs and the charts
+      --format F       table, json, csv or bench: Go's benchmark format, for benchstat -col broker (default table)
+      --fail-on C      end with exit code 1 if a group is worse than the first, and a difference is shown: p99>+10%,rate<-5%
+                       of p50, p99, p999, rate, delivered, cpu, rss and bytes; with 3 if that cannot be told
 `
 
-// compareCommand sets results side by side.
-func compareCommand(_ context.Context, args []string, stdout, _ io.Writer) error {
+// defaultRepeat is how often each broker runs in a comparison: the least of which the median has an interval of 95 %.
+const defaultRepeat = 6
+
+// compareCommand sets results side by side, or brokers, which it runs for that.
+func compareCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if wants(args, "--help", "-h") {
 		_, err := io.WriteString(stdout, compareUsage)
 		return err
 	}
+	if live(args) {
+		var s settings
+		return s.carryOut(ctx, args, stdout, stderr, func(f *pflag.FlagSet) { preset(f, "repeat", defaultRepeat) })
+	}
 	f := pflag.NewFlagSet("compare", pflag.ContinueOnError)
 	f.SetOutput(io.Discard)
-	out := f.StringP("out", "o", "", "")
-	vary := f.StringSlice("vary", nil, "")
-	format := f.String("format", "table", "")
+	var o showing
+	f.StringVarP(&o.out, "out", "o", "", "")
+	f.StringSliceVar(&o.vary, "vary", nil, "")
+	f.StringVar(&o.format, "format", "table", "")
+	f.StringVar(&o.failOn, "fail-on", "", "")
 	if err := f.Parse(args); err != nil {
 		return inputError{err}
 	}
 	if f.NArg() < 2 {
-		return inputError{errors.New("compare takes at least two folders with results")}
+		return inputError{errors.New("compare takes at least two folders with results, or brokers: --broker NAME=URL")}
+	}
+	if err := o.check(); err != nil {
+		return inputError{err}
 	}
 	runs, err := readAll(f.Args())
 	if err != nil {
 		return inputError{err}
 	}
-	c, err := result.Compare(result.GroupRuns(runs), *vary...)
+	c, err := o.compare(runs)
 	if err != nil {
-		return inputError{err}
+		return err
 	}
-	if *out != "" {
-		if err := os.MkdirAll(*out, 0o755); err != nil {
-			return inputError{err}
-		}
-		if _, err := report.CompareCharts(*out, c); err != nil {
-			return err
-		}
-	}
-	switch *format {
-	case "table":
-		width, color := terminal(stdout)
-		return report.Compare(stdout, c, width, color)
-	case "json":
-		return report.CompareJSON(stdout, c)
-	case "csv":
-		return report.CompareCSV(stdout, c)
-	}
-	return inputError{fmt.Errorf("--format %q: there are table, json and csv", *format)}
+	return o.show(c, stdout, stderr)
+}
+
+// live reports whether brokers are to be compared, not results.
+func live(args []string) bool {
+	return slices.ContainsFunc(args, func(a string) bool {
+		return a == "-b" || a == "--broker" || a == "--broker-cmd" || strings.HasPrefix(a, "--broker=") || strings.HasPrefix(a, "--broker-cmd=")
+	})
 }
 
 func readAll(dirs []string) (runs []*result.Run, err error) {

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,12 +20,16 @@ import (
 
 // settings are the flags of a run. Each maps to one field of the plan, or of the configuration of the run.
 type settings struct {
-	broker, brokerName  string
+	brokers, brokerCmds []string
+	brokerName          string
 	brokerPID           int
+	sources             []source // What --broker and --broker-cmd say.
+	source              source   // The one of them that this run is about.
 	brokerLoops, loops  int
 	driver              string
 	client              string
-	qos, pubQoS, subQoS int
+	levels              []int // What --qos says.
+	qos, pubQoS, subQoS int   // qos is the one of levels that this run is about.
 	clients             int
 	publishers          int
 	subscribers         int
@@ -51,10 +56,14 @@ type settings struct {
 	runID               uint32 // What tells the Topic Names and Client Identifiers of this run from those of all others.
 	connecting          int
 	precision           string
+	cpus, brokerCPUs    string
 	out                 string
 	quiet, json         bool
 	pprof, pprofAddr    string
 	charts              bool
+	repeat, repetition  int // repetition is 1-based; 0: this run is no part of a series.
+	pause               time.Duration
+	format, failOn      string
 }
 
 const (
@@ -69,7 +78,7 @@ func (s *settings) flags() *pflag.FlagSet {
 	f := pflag.NewFlagSet("mqttbench", pflag.ContinueOnError)
 	f.SortFlags = false
 	f.SetOutput(io.Discard)
-	f.IntVarP(&s.qos, "qos", "q", 0, "")
+	f.IntSliceVarP(&s.levels, "qos", "q", []int{0}, "")
 	f.IntVar(&s.pubQoS, "pub-qos", 0, "")
 	f.IntVar(&s.subQoS, "sub-qos", 0, "")
 	f.IntVarP(&s.clients, "clients", "c", defaultClients, "")
@@ -92,7 +101,8 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.Float64Var(&s.churnAbrupt, "churn-abrupt", 0.5, "")
 	f.DurationVar(&s.churnDown, "churn-down", time.Second, "")
 	f.IntVarP(&s.window, "window", "w", plan.DefaultWindow, "")
-	f.StringVarP(&s.broker, "broker", "b", "", "")
+	f.StringArrayVarP(&s.brokers, "broker", "b", nil, "")
+	f.StringArrayVar(&s.brokerCmds, "broker-cmd", nil, "")
 	f.StringVar(&s.brokerName, "broker-name", "", "")
 	f.IntVar(&s.brokerPID, "broker-pid", 0, "")
 	f.StringVar(&s.mqtt, "mqtt", "3.1.1", "")
@@ -104,6 +114,8 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.IntVar(&s.connecting, "connecting", 256, "")
 	f.DurationVar(&s.connectFor, "connect-timeout", time.Minute, "")
 	f.StringVar(&s.precision, "precision", "precise", "")
+	f.StringVar(&s.cpus, "cpus", "", "")
+	f.StringVar(&s.brokerCPUs, "broker-cpus", "", "")
 	f.StringVar(&s.driver, "driver", "auto", "")
 	f.IntVar(&s.brokerLoops, "broker-loops", 0, "")
 	f.Uint64Var(&s.seed, "seed", 0, "")
@@ -113,30 +125,49 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.BoolVar(&s.json, "json", false, "")
 	f.StringVar(&s.pprof, "pprof", "", "")
 	f.StringVar(&s.pprofAddr, "pprof-addr", "", "")
+	f.IntVar(&s.repeat, "repeat", 1, "")
+	f.DurationVar(&s.pause, "pause", time.Second, "")
+	f.StringVar(&s.format, "format", "table", "")
+	f.StringVar(&s.failOn, "fail-on", "", "")
 	return f
 }
 
-// parse reads the flags of a run. All that is wrong with them comes in one error.
-func (s *settings) parse(args []string) (*pflag.FlagSet, error) {
+// parse reads the flags of a run. All that is wrong with them comes in one error. more may add flags, and presets.
+func (s *settings) parse(args []string, more ...func(*pflag.FlagSet)) (*pflag.FlagSet, error) {
 	f := s.flags()
+	for _, add := range more {
+		add(f)
+	}
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
 	if f.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q; see mqttbench --help", f.Arg(0))
 	}
+	var err error
+	if s.sources, err = sources(s.brokers, s.brokerCmds, s.brokerName); err != nil {
+		return nil, err
+	}
+	if len(s.levels) == 0 {
+		return nil, errors.New("--qos names no QoS")
+	}
+	s.source = s.sources[0]
 	s.derive(f)
-	return f, s.check(f)
+	return f, errors.Join(s.check(f), s.checkSeries(f))
+}
+
+// preset gives a flag another default.
+func preset(f *pflag.FlagSet, name string, value any) {
+	flag := f.Lookup(name)
+	flag.DefValue = fmt.Sprint(value)
+	if err := flag.Value.Set(flag.DefValue); err != nil {
+		panic(err)
+	}
 }
 
 // derive fills in what follows from other flags.
 func (s *settings) derive(f *pflag.FlagSet) {
-	if !f.Changed("pub-qos") {
-		s.pubQoS = s.qos
-	}
-	if !f.Changed("sub-qos") {
-		s.subQoS = s.qos
-	}
+	s.useQoS(f, s.levels[0])
 	pubs, subs := f.Changed("publishers"), f.Changed("subscribers")
 	switch {
 	case !pubs && !subs:
@@ -158,6 +189,17 @@ func (s *settings) derive(f *pflag.FlagSet) {
 	}
 	if !f.Changed("rate") && !s.closed && s.publishers > 0 {
 		s.rate = defaultRate(plan.Pattern(s.pattern), s.publishers, s.subscribers)
+	}
+}
+
+// useQoS sets the level of this run.
+func (s *settings) useQoS(f *pflag.FlagSet, level int) {
+	s.qos = level
+	if !f.Changed("pub-qos") {
+		s.pubQoS = level
+	}
+	if !f.Changed("sub-qos") {
+		s.subQoS = level
 	}
 }
 
@@ -191,7 +233,10 @@ func (s *settings) check(f *pflag.FlagSet) error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	for name, q := range map[string]int{"qos": s.qos, "pub-qos": s.pubQoS, "sub-qos": s.subQoS} {
+	for _, q := range s.levels {
+		refuse(q < 0 || q > 2, "--qos %d: a QoS is 0, 1 or 2", q)
+	}
+	for name, q := range map[string]int{"pub-qos": s.pubQoS, "sub-qos": s.subQoS} {
 		refuse(f.Changed(name) && (q < 0 || q > 2), "--%s %d: a QoS is 0, 1 or 2", name, q)
 	}
 	refuse(s.clients <= 0, "--clients %d: there must be at least one client", s.clients)
@@ -222,16 +267,12 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	refuse(s.client == "paho" && s.mqtt == "5", "--client paho speaks MQTT 3.1.1 only")
 	_, known := drivers[s.driver]
 	refuse(!known, "--driver %q: there are auto, epoll and goroutine", s.driver)
-	refuse(s.precision != "precise" && s.precision != "tick", "--precision %q: there are precise and tick", s.precision)
+	refuse(s.precision != "precise" && s.precision != "tick" && s.precision != "spin", "--precision %q: there are precise, tick and spin", s.precision)
 	_, known = versions[s.mqtt]
 	refuse(!known, "--mqtt %q: there are 3.1, 3.1.1 and 5", s.mqtt)
 	refuse(f.Changed("password") && !f.Changed("username") && s.mqtt != "5", "--password without --username: MQTT 3.1.1 does not allow that")
-	refuse(s.broker != "" && s.brokerLoops != 0, "--broker-loops is for the built-in broker")
-	if s.broker != "" {
-		var err error
-		s.broker, err = brokerURL(s.broker)
-		refuse(err != nil, "--broker: %v", err)
-	}
+	refuse(s.brokerLoops != 0 && !slices.ContainsFunc(s.sources, source.builtIn), "--broker-loops is for the built-in broker")
+	refuse(s.brokerPID != 0 && len(s.sources) > 1, "--broker-pid is for one broker")
 	if len(errs) == 0 {
 		p := s.plan()
 		refuse(p.Validate() != nil, "%v", p.Validate())

@@ -33,7 +33,7 @@ bench/report:       bench/result golang.org/x/image/font gonum.org/v1/plot
 bench:              bench/client bench/measure bench/plan bench/result broker/packet broker/transport
 
 cmd/mqttbroker:     broker broker/packet broker/session broker/transport github.com/spf13/pflag
-cmd/mqttbench:      bench bench/client bench/client/paho bench/plan bench/report bench/result broker broker/packet broker/transport github.com/spf13/pflag golang.org/x/term
+cmd/mqttbench:      bench bench/client bench/client/paho bench/fault bench/plan bench/report bench/result bench/series broker broker/packet broker/transport github.com/spf13/pflag golang.org/x/sys/unix golang.org/x/term
 `
 
 // An import of any package of these modules counts as the module.

@@ -39,6 +39,8 @@ func main() {
 var commands = map[string]func(ctx context.Context, args []string, stdout, stderr io.Writer) error{
 	"run":     runCommand,
 	"compare": compareCommand,
+	"sweep":   sweepCommand,
+	"search":  searchCommand,
 	"report":  reportCommand,
 }
 
@@ -51,7 +53,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		named, ok := commands[args[0]]
 		if !ok {
-			return complain(stderr, inputError{fmt.Errorf("unknown command %q; there are run (the default), compare and report", args[0])})
+			return complain(stderr, inputError{fmt.Errorf("unknown command %q; there are run (the default), compare, sweep, search and report", args[0])})
 		}
 		command, args = named, args[1:]
 	}

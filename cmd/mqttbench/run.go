@@ -33,12 +33,20 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) er
 		return err
 	}
 	var s settings
-	f, err := s.parse(args)
+	return s.carryOut(ctx, args, stdout, stderr)
+}
+
+// carryOut reads the flags of a run, or of a series of them, and carries it out. more are for flags that are not a run's.
+func (s *settings) carryOut(ctx context.Context, args []string, stdout, stderr io.Writer, more ...func(*pflag.FlagSet)) error {
+	f, err := s.parse(args, more...)
 	if err != nil {
 		return inputError{err}
 	}
 	if err := s.provide(); err != nil {
 		return inputError{err}
+	}
+	if s.several() {
+		return s.series(ctx, f, stdout, stderr)
 	}
 	res, err := s.run(ctx, f, stderr)
 	var setup *bench.SetupError
@@ -79,6 +87,9 @@ func (s *settings) provide() error {
 		s.out = filepath.Join("results", fmt.Sprintf("%s-qos%d-%d-%04x", time.Now().UTC().Format("20060102-150405"),
 			s.pubQoS, s.publishers+s.subscribers, uint16(s.runID)))
 	}
+	if _, err := os.Stat(filepath.Join(s.out, result.ResultFile)); err == nil {
+		return fmt.Errorf("--out %s holds a result already", s.out)
+	}
 	for _, dir := range []string{s.out, s.pprof} {
 		if dir == "" {
 			continue
@@ -105,26 +116,23 @@ const spareFiles = 64
 func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) (*result.Run, error) {
 	cfg := bench.Config{
 		Plan: s.plan(), Dir: s.out, ConnectLimit: s.connecting, ConnectFor: s.connectFor, DrainFor: s.drain,
-		Manifest: s.manifest(f), BrokerPID: s.brokerPID,
+		Manifest: s.manifest(f),
 		Client: client.Options{
-			URL: s.broker, KeepAlive: s.keepAlive, Username: s.username, Password: s.password,
+			KeepAlive: s.keepAlive, Username: s.username, Password: s.password,
 			HasUsername: f.Changed("username"), HasPassword: f.Changed("password"),
 		},
 	}
-	if s.broker == "" {
-		c, err := startChild(childOptions{Listen: "tcp://127.0.0.1:0", Driver: drivers[s.driver], Loops: s.brokerLoops, Pprof: nextPort(s.pprofAddr)}, stderr)
-		if err != nil {
-			return nil, err
-		}
-		defer c.stop()
-		cfg.Client.URL, cfg.BrokerPID, cfg.BrokerGone = c.URL, c.PID, c.gone()
-		cfg.Measuring = s.profiling(c, stderr)
-	} else {
-		if s.brokerPID == 0 {
-			cfg.BrokerPID = listenerPID(s.broker)
-		}
-		cfg.Measuring = s.profiling(nil, stderr)
+	t, err := s.target(ctx, stderr)
+	if err != nil {
+		return nil, err
 	}
+	defer t.stop()
+	cfg.Client.URL, cfg.BrokerPID, cfg.BrokerGone = t.url, t.pid, t.gone
+	if err := s.pin(t.pid); err != nil {
+		return nil, inputError{err}
+	}
+	cfg.Manifest.Broker.CPUs, cfg.Manifest.Machine.GeneratorCPUs = s.brokerCPUs, s.cpus
+	cfg.Measuring = s.profiling(t.own, stderr)
 	cfg.Manifest.Broker.CoLocated = cfg.BrokerPID != 0
 	if cfg.Manifest.Broker.Name == "" {
 		cfg.Manifest.Broker.Name = processName(cfg.BrokerPID)
@@ -144,6 +152,24 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 	return bench.Run(ctx, cfg)
 }
 
+// pin has broker and generator run on the CPUs they were given.
+func (s *settings) pin(broker int) error {
+	if s.brokerCPUs != "" {
+		if broker == 0 {
+			return errors.New("--broker-cpus: the broker's process is not known; say --broker-pid")
+		}
+		if err := pin(broker, s.brokerCPUs); err != nil {
+			return fmt.Errorf("--broker-cpus: %w", err)
+		}
+	}
+	if s.cpus != "" {
+		if err := pin(os.Getpid(), s.cpus); err != nil {
+			return fmt.Errorf("--cpus: %w", err)
+		}
+	}
+	return nil
+}
+
 func (s *settings) engine() (client.Engine, error) {
 	groups := s.loops
 	if groups == 0 {
@@ -152,7 +178,7 @@ func (s *settings) engine() (client.Engine, error) {
 	if s.client == "paho" {
 		return paho.New(groups), nil
 	}
-	return client.NewNativeWith(client.NativeOptions{Groups: groups, Precise: s.precision == "precise", Driver: drivers[s.driver]})
+	return client.NewNativeWith(client.NativeOptions{Groups: groups, Precise: s.precision == "precise", Spin: s.precision == "spin", Driver: drivers[s.driver]})
 }
 
 // manifest is what only the command line knows of a run.
@@ -162,16 +188,22 @@ func (s *settings) manifest(f *pflag.FlagSet) result.Manifest {
 		Command:  append([]string{"mqttbench"}, withoutSecrets(os.Args[1:])...),
 		Flags:    map[string]string{},
 		Workload: result.Workload{Transport: "tcp", Engine: s.client},
-		Broker:   result.Broker{Name: s.brokerName, BuiltIn: s.broker == "", Loops: s.brokerLoops},
+		Broker:   result.Broker{Name: s.source.name, BuiltIn: s.source.builtIn()},
+
+		Repetition: s.repetition,
 	}
-	if s.broker == "" {
-		m.Broker.Name, m.Broker.Version, m.Broker.Driver = "mqttbroker", version, s.driver
+	if s.source.builtIn() {
+		m.Broker.Name, m.Broker.Version, m.Broker.Driver, m.Broker.Loops = s.source.label(), version, s.driver, s.brokerLoops
+	}
+	if s.source.command != "" {
+		m.Broker.Config = map[string]string{"command": s.source.command}
 	}
 	f.VisitAll(func(flag *pflag.Flag) {
 		if flag.Name != "password" {
 			m.Flags[flag.Name] = flag.Value.String()
 		}
 	})
+	m.Flags["qos"], m.Flags["rate"] = strconv.Itoa(s.qos), strconv.FormatFloat(s.rate, 'g', -1, 64) // Of this run, in a series.
 	return m
 }
 

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"mqttbench/bench/report"
+	"mqttbench/bench/result"
+	"mqttbench/bench/series"
+)
+
+// A showing is how a comparison is put before somebody, and what must not be seen in it.
+type showing struct {
+	format string   // table, json, csv or bench.
+	out    string   // Where charts are drawn; "": none are.
+	vary   []string // Settings in which the groups differ on purpose, besides broker and rate.
+	failOn string   // Criteria, as series.ParseCriteria reads them; "": none.
+}
+
+func (o *showing) check() error {
+	switch o.format {
+	case "table", "json", "csv", "bench":
+	default:
+		return fmt.Errorf("--format %q: there are table, json, csv and bench", o.format)
+	}
+	if o.failOn != "" {
+		if _, err := series.ParseCriteria(o.failOn); err != nil {
+			return fmt.Errorf("--fail-on: %w", err)
+		}
+	}
+	return nil
+}
+
+// compare groups runs and compares them.
+func (o *showing) compare(runs []*result.Run) (*result.Comparison, error) {
+	c, err := result.Compare(result.GroupRuns(runs), o.vary...)
+	if err != nil {
+		return nil, inputError{err}
+	}
+	return c, nil
+}
+
+// show prints a comparison, draws it, and holds it against the criteria.
+func (o *showing) show(c *result.Comparison, stdout, stderr io.Writer) error {
+	return errors.Join(o.draw(c), o.print(c, stdout), o.judge(c, stderr))
+}
+
+func (o *showing) draw(c *result.Comparison) error {
+	if o.out == "" {
+		return nil
+	}
+	if err := os.MkdirAll(o.out, 0o755); err != nil {
+		return inputError{err}
+	}
+	_, err := report.CompareCharts(o.out, c)
+	return err
+}
+
+func (o *showing) print(c *result.Comparison, stdout io.Writer) error {
+	switch o.format {
+	case "json":
+		return report.CompareJSON(stdout, c)
+	case "csv":
+		return report.CompareCSV(stdout, c)
+	case "bench":
+		return report.CompareBench(stdout, c)
+	}
+	width, color := terminal(stdout)
+	return report.Compare(stdout, c, width, color)
+}
+
+// judge says which criteria are met, and which cannot be told: that is no pass either.
+func (o *showing) judge(c *result.Comparison, stderr io.Writer) error {
+	if o.failOn == "" {
+		return nil
+	}
+	criteria, err := series.ParseCriteria(o.failOn)
+	if err != nil {
+		return inputError{err}
+	}
+	if len(c.Groups) < 2 {
+		return inputError{errors.New("--fail-on compares groups of runs, and there is only one")}
+	}
+	code := exitKept
+	for _, r := range series.Regressions(c, criteria) {
+		if r.Unjudged != "" {
+			fmt.Fprintf(stderr, "mqttbench: --fail-on %s cannot be judged for %s: %s\n", r.Criterion.Text, r.Group.Label, r.Unjudged)
+			code = worse(code, exitInvalid)
+			continue
+		}
+		fmt.Fprintf(stderr, "mqttbench: --fail-on %s: %s has %.3g times that of %s (%.3g to %.3g, p = %.2g, %d runs)\n",
+			r.Criterion.Text, r.Group.Label, r.Ratio.Value, c.Groups[0].Label, r.Ratio.Lo, r.Ratio.Hi, r.Ratio.P, r.Ratio.N)
+		code = exitBroken
+	}
+	if code != exitKept {
+		return exitError(code)
+	}
+	return nil
+}
+
+// worse is the exit code of two runs, or of a run and what was made of it.
+func worse(a, b int) int {
+	for _, code := range []int{exitInterrupted, exitInput, exitBroken, exitInvalid, exitNoisy} {
+		if a == code || b == code {
+			return code
+		}
+	}
+	return max(a, b)
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"unicode"
+
+	"mqttbench/bench"
+	"mqttbench/bench/fault"
+)
+
+// A source is where the broker of a run comes from. The zero value is the built-in broker.
+type source struct {
+	name    string // How reports call it; "": by its process.
+	url     string // A broker that runs already.
+	command string // Or how to start one, afresh for each run.
+}
+
+const builtin = "builtin"
+
+func (s source) builtIn() bool { return s.url == "" && s.command == "" }
+
+// sources reads --broker and --broker-cmd. Without any it is the built-in broker.
+func sources(brokers, commands []string, name string) (all []source, err error) {
+	var errs []error
+	for _, text := range brokers {
+		s, err := brokerSource(text)
+		all, errs = append(all, s), append(errs, err)
+	}
+	for _, text := range commands {
+		s, err := commandSource(text)
+		all, errs = append(all, s), append(errs, err)
+	}
+	if len(all) == 0 {
+		all = []source{{}}
+	}
+	if len(all) == 1 && name != "" {
+		all[0].name = name
+	} else if name != "" {
+		errs = append(errs, errors.New("--broker-name is for one broker; of several each has its own: --broker NAME=URL"))
+	}
+	return all, errors.Join(append(errs, nameAll(all))...)
+}
+
+// nameAll sees to it that several brokers have several names: runs of one name are repetitions of each other.
+func nameAll(all []source) error {
+	if len(all) == 1 {
+		return nil
+	}
+	seen := map[string]bool{}
+	for i := range all {
+		s := &all[i]
+		if _, address, ok := strings.Cut(s.url, "://"); ok && s.name == "" {
+			s.name = address
+		}
+		if seen[s.label()] {
+			return fmt.Errorf("two brokers are called %s; give them names: --broker NAME=URL", s.label())
+		}
+		seen[s.label()] = true
+	}
+	return nil
+}
+
+// brokerSource reads URL, NAME=URL, builtin or NAME=builtin.
+func brokerSource(text string) (source, error) {
+	name, address, named := cutName(text)
+	if !named {
+		address = text
+	}
+	if address == builtin {
+		return source{name: name}, nil
+	}
+	u, err := brokerURL(address)
+	if err != nil {
+		return source{}, fmt.Errorf("--broker: %w", err)
+	}
+	return source{name: name, url: u}, nil
+}
+
+// commandSource reads NAME='COMMAND'; the name may be left away if the command has no = before its first space.
+func commandSource(text string) (source, error) {
+	name, command, named := cutName(text)
+	if !named {
+		command = text
+	}
+	first, _, _ := strings.Cut(strings.TrimSpace(command), " ")
+	if first == "" {
+		return source{}, fmt.Errorf("--broker-cmd %q has no command; such as --broker-cmd 'mosquitto=mosquitto -p {port}'", text)
+	}
+	if !strings.Contains(command, "{port}") {
+		return source{}, fmt.Errorf("--broker-cmd %q has no {port}: where would the broker listen?", text)
+	}
+	return source{name: cmp.Or(name, filepath.Base(first)), command: command}, nil
+}
+
+// cutName parts NAME=REST; a name has no space, slash or colon.
+func cutName(text string) (name, rest string, ok bool) {
+	name, rest, ok = strings.Cut(text, "=")
+	if !ok || name == "" || strings.ContainsAny(name, "/: \t'\"") {
+		return "", text, false
+	}
+	return name, rest, true
+}
+
+func (s *source) label() string {
+	if s.name == "" && s.url == "" {
+		return "mqttbroker"
+	}
+	return cmp.Or(s.name, s.url)
+}
+
+// fileName is the label as a part of a file's name.
+func (s *source) fileName() string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '.' || r == '_' {
+			return r
+		}
+		return '-'
+	}, s.label())
+}
+
+// A target is the broker of one run, ready for it.
+type target struct {
+	url  string
+	pid  int          // 0: not known.
+	gone <-chan error // Delivers how it ended, should it end by itself; may be nil.
+	own  *child       // Not nil: the built-in broker.
+	stop func()
+}
+
+// target starts the broker of a run, or finds it.
+func (s *settings) target(ctx context.Context, stderr io.Writer) (*target, error) {
+	switch {
+	case s.source.command != "":
+		return s.startCommand(ctx)
+	case s.source.url != "":
+		return &target{url: s.source.url, pid: cmp.Or(s.brokerPID, listenerPID(s.source.url)), stop: func() {}}, nil
+	}
+	c, err := startChild(childOptions{Listen: "tcp://127.0.0.1:0", Driver: drivers[s.driver], Loops: s.brokerLoops, Pprof: nextPort(s.pprofAddr)}, stderr)
+	if err != nil {
+		return nil, err
+	}
+	return &target{c.URL, c.PID, c.gone(), c, c.stop}, nil
+}
+
+const (
+	brokerLog  = "broker.log"  // In the folder of the run: what a broker that was started for it said.
+	brokerData = "broker-data" // Likewise: a folder for the broker, empty when it starts.
+)
+
+// startCommand starts a broker for one run, with nothing left of an earlier one.
+func (s *settings) startCommand(ctx context.Context) (*target, error) {
+	command, err := s.withFolder()
+	if err != nil {
+		return nil, &bench.SetupError{Err: err}
+	}
+	log, err := os.Create(filepath.Join(s.out, brokerLog))
+	if err != nil {
+		return nil, err
+	}
+	p, err := fault.StartProcess(ctx, fault.ProcessOptions{Command: command, Output: log})
+	if err != nil {
+		log.Close()
+		return nil, &bench.SetupError{Err: fmt.Errorf("%w; what it said is in %s", err, log.Name())}
+	}
+	gone := make(chan error, 1)
+	go func() { // Ends with the process.
+		<-p.Ended()
+		gone <- fmt.Errorf("what it said is in %s", log.Name())
+	}()
+	stop := func() {
+		if p.Terminate() != nil { // It was killed, or this system knows no signals.
+			p.Close()
+		}
+		log.Close()
+	}
+	// The process may be a script that starts the broker: whoever listens is the broker.
+	return &target{url: p.URL(), pid: cmp.Or(s.brokerPID, listenerPID(p.URL()), p.PID()), gone: gone, stop: stop}, nil
+}
+
+// withFolder is the command with {dir} replaced.
+func (s *settings) withFolder() (string, error) {
+	if !strings.Contains(s.source.command, "{dir}") {
+		return s.source.command, nil
+	}
+	dir, err := filepath.Abs(filepath.Join(s.out, brokerData))
+	if err != nil {
+		return "", err
+	}
+	if strings.ContainsAny(dir, " \t\n'\"") {
+		return "", fmt.Errorf("--broker-cmd: {dir} would be %q, and commands are parted at spaces and quotation marks; choose another --out", dir)
+	}
+	return strings.ReplaceAll(s.source.command, "{dir}", dir), os.MkdirAll(dir, 0o755)
+}
