@@ -3,6 +3,7 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"mqttbench/bench/client"
@@ -25,6 +26,7 @@ type Config struct {
 	// BrokerGone, if not nil, delivers how the broker's process ended, should it end during the run.
 	BrokerGone <-chan error
 
+	Locals       []net.Addr    // Where the clients dial from, in turns; one address has only some 28,000 ports. Empty: the system's choice.
 	ConnectLimit int           // Connections being opened at a time, all groups together. Default 256.
 	ConnectFor   time.Duration // How long connecting and subscribing may take in all. Default 60 s.
 	ProbeFor     time.Duration // How long the probe may take. Default 30 s.

@@ -129,7 +129,7 @@ func (r *run) populate() {
 		w := r.workers[i%n]
 		s := &subscriber{number: i, filters: r.plan.Filters(i), ledger: r.ledger.Subscriber(i, w.index)}
 		s.worker = w
-		s.client = w.group.New(r.options(r.plan.SubscriberID(i), r.plan.SubscriberSession), s)
+		s.client = w.group.New(r.options(i, r.plan.SubscriberID(i), r.plan.SubscriberSession), s)
 		r.subs[i], w.subs = s, append(w.subs, s)
 	}
 	r.pubs = make([]*publisher, r.plan.Publishers)
@@ -144,13 +144,17 @@ func (r *run) populate() {
 		}
 		p := &publisher{number: i, topic: r.plan.TopicName(i), ledger: r.ledger.Publisher(i, w.index), copies: int64(r.plan.Copies(i))}
 		p.worker = w
-		p.client = w.group.New(r.options(r.plan.PublisherID(i), r.plan.PublisherSession), p)
+		p.client = w.group.New(r.options(len(r.subs)+i, r.plan.PublisherID(i), r.plan.PublisherSession), p)
 		r.pubs[i], w.pubs = p, append(w.pubs, p)
 	}
 }
 
-func (r *run) options(id string, s plan.Session) client.Options {
+// options are those of client number n.
+func (r *run) options(n int, id string, s plan.Session) client.Options {
 	o := r.cfg.Client
+	if len(r.cfg.Locals) > 0 {
+		o.Local = r.cfg.Locals[n%len(r.cfg.Locals)]
+	}
 	o.ClientID, o.Version, o.Window = id, r.plan.Version, r.plan.Window
 	o.CleanStart = s == plan.Clean
 	if !o.CleanStart {

@@ -3,8 +3,10 @@ package bench
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -321,4 +323,40 @@ func TestIdle(t *testing.T) {
 	if len(res.Summary.Contracts) != 0 || res.Summary.Outcome != result.Unjudged || res.Summary.Drained != nil || res.Manifest.Workload.Load != "idle" {
 		t.Errorf("%+v", res.Summary)
 	}
+}
+
+// TestLocals has clients dial from an address that the caller chose.
+func TestLocals(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has all of 127.0.0.0/8 without being told")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(chan string, 100)
+	go func() { // It says nothing, so the run cannot begin; the pilot's address is all there is to see.
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			seen <- c.RemoteAddr().(*net.TCPAddr).IP.String()
+			c.Close()
+		}
+	}()
+	defer l.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do(t, ctx, "tcp://"+l.Addr().String(), native(t, transport.Auto, 1), small(plan.Plan{}), func(c *Config) {
+			c.Locals = []net.Addr{&net.TCPAddr{IP: net.IPv4(127, 0, 0, 9)}}
+		})
+	}()
+	if from := <-seen; from != "127.0.0.9" {
+		t.Errorf("dialled from %s", from)
+	}
+	cancel()
+	<-done
 }
