@@ -18,6 +18,7 @@ var layers = `
 broker/packet:
 broker/topic:
 broker/session:     broker/packet
+broker/journal:     broker/packet broker/session
 broker/store:       github.com/cockroachdb/pebble/v2
 broker/transport:   golang.org/x/sys/unix
 broker:             broker/packet broker/session broker/topic broker/transport
