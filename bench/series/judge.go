@@ -2,6 +2,7 @@ package series
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"mqttbench/bench/result"
@@ -12,8 +13,8 @@ type Verdict struct {
 	Outcome Outcome
 	Why     string // Not empty unless Passed.
 
-	// Instrument says that the run itself cannot be trusted. Of a failure: perhaps not the broker's limit was met,
-	// but that of the generator or the machine, so the broker may carry more.
+	// Instrument says that the generator was at a limit of its own. Of a failure: perhaps it was not the
+	// broker that failed, which may carry more.
 	Instrument bool
 }
 
@@ -35,21 +36,52 @@ const (
 // Judge holds a run against the SLO, and against what goes without saying: the run did not fail, no promise was
 // broken, the broker took the messages at the rate at which they were offered, and no backlog grew.
 //
-// A noisy machine only makes a broker look slower, so a noisy run may pass; a run that is invalid may not.
+// A noisy machine or a generator that is late only make a broker look slower, because times count from when
+// messages were due. So such a run may pass, and its rate was carried all the same; but if it fails, somebody else than the broker may
+// have failed. A run that is invalid for another reason shows nothing.
 func (slo SLO) Judge(s *result.Summary) Verdict {
 	why, short := slo.failures(s)
-	invalid := s.Validity == result.ValidityInvalid || s.Validity == result.ValidityUnknown
+	doubts := failedGates(s)
 	switch {
-	case why != "" && invalid:
-		return Verdict{Failed, why + "; " + gates(s), true}
 	case why != "":
-		return Verdict{Outcome: Failed, Why: why}
-	case invalid:
-		return Verdict{Untrusted, gates(s), true}
+		doubts = slo.explaining(s, doubts)
+		return Verdict{Failed, because(why, doubts), len(doubts) > 0 || s.Validity == result.ValidityUnknown}
+	case s.Validity == result.ValidityUnknown || slices.ContainsFunc(doubts, func(g string) bool { return !slices.Contains(onlySlower, g) }):
+		return Verdict{Untrusted, because("", doubts), true}
 	case short:
 		return Verdict{Untrusted, fmt.Sprintf("%d deliveries are too few to tell: the measured part must last longer", s.Response.Count), true}
 	}
-	return Verdict{Outcome: Passed}
+	return Verdict{Instrument: len(doubts) > 0}
+}
+
+// The gates that matter here, by the names that package measure gives them.
+const (
+	gateLag     = "schedule lag p99"
+	gateCPU     = "generator CPU"
+	gateCeiling = "share of the generator's ceiling"
+	gateMissed  = "missed sends"
+	gateSent    = "sent of offered"
+)
+
+var (
+	// onlySlower are the gates without which a run looks slower than the broker is, and no more.
+	onlySlower = []string{gateLag, gateCPU, gateCeiling}
+	// byBroker are those that a broker fails which does not acknowledge as fast as it is offered messages.
+	byBroker = []string{gateMissed, gateSent}
+)
+
+// explaining are those of the failed gates that could explain why the run does not meet the SLO.
+func (slo SLO) explaining(s *result.Summary, gates []string) (doubts []string) {
+	// What is too slow also when counted from the instant of sending was not late because it was sent late.
+	punctual := *s
+	punctual.Response = s.Service
+	stillFails, _ := slo.failures(&punctual)
+	for _, g := range gates {
+		if !slices.Contains(byBroker, g) && !(g == gateLag && stillFails != "") {
+			doubts = append(doubts, g)
+		}
+	}
+	return doubts
 }
 
 // failures are the objectives that were not met; short, that some could not be judged.
@@ -94,16 +126,27 @@ func unsaid(s *result.Summary) (why []string) {
 	return why
 }
 
-// gates names those that say that a run cannot be trusted.
-func gates(s *result.Summary) string {
-	var all []string
+// failedGates are those that make a run invalid.
+func failedGates(s *result.Summary) (names []string) {
 	for _, g := range s.Gates {
 		if !g.Passed && g.Fails == result.ValidityInvalid {
-			all = append(all, g.Name)
+			names = append(names, g.Name)
 		}
 	}
-	if all == nil {
-		return "the run cannot be trusted"
+	return names
+}
+
+// because joins a reason and the gates that cast doubt on it.
+func because(why string, doubts []string) string {
+	text := "the run cannot be trusted"
+	if len(doubts) > 0 {
+		text += ": " + strings.Join(doubts, ", ")
 	}
-	return "the run cannot be trusted: " + strings.Join(all, ", ")
+	switch {
+	case why == "":
+		return text
+	case len(doubts) == 0:
+		return why
+	}
+	return why + "; " + text
 }

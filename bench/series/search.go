@@ -29,6 +29,7 @@ type Search struct {
 	now        int  // The step that Next asks for.
 	confirming bool // It is an end, run to be confirmed.
 	again      int  // How often it was run without a result that can be trusted.
+	blind      int  // Rates in a row that perhaps were not the broker's to carry, with none below that was carried.
 	runs       int
 	done       bool
 
@@ -56,6 +57,9 @@ const (
 	highest = 1e6
 	// retries of a run that cannot be trusted, before its rate counts as one that cannot be measured.
 	retries = 2
+	// mostBlind rates in a row may fail for the instrument's sake, on the way down. It will not become
+	// better, and every rate takes a longer run than the one before.
+	mostBlind = 3
 )
 
 // A bound is one end of the bracket, if it is known.
@@ -124,6 +128,17 @@ func (s *Search) Report(v Verdict) {
 		s.steer(v.Outcome == Passed)
 	}
 	s.choose()
+	s.look(v)
+}
+
+// look ends a search that is not about the broker.
+func (s *Search) look(v Verdict) {
+	if s.lo.known || v.Outcome != Failed || !v.Instrument {
+		s.blind = 0
+		return
+	}
+	s.blind++
+	s.done = s.done || s.blind >= mostBlind
 }
 
 // steer moves an end to what a run of the ramp or of the bisection has shown.

@@ -217,6 +217,18 @@ func TestSearchUntrusted(t *testing.T) {
 	}
 }
 
+// TestSearchBlind: where nothing can be measured, a search does not go on and on.
+func TestSearchBlind(t *testing.T) {
+	s := NewSearch(SearchOptions{Start: 1000, Within: 2.1})
+	rates := hunt(t, s, func(rate float64) Verdict { return Verdict{Untrusted, "open files", true} })
+	if want := []float64{1000, 1000, 1000, 500, 500, 500, 250, 250, 250}; !slices.Equal(rates, want) {
+		t.Errorf("%v", rates)
+	}
+	if b := s.Bracket(); b.Lo != 0 || b.Hi != 250 || !b.Instrument || b.Confirmed {
+		t.Errorf("%+v", b)
+	}
+}
+
 // TestSearchStopped: what is known of a search that was given up half-way is no confirmed bracket.
 func TestSearchStopped(t *testing.T) {
 	s := NewSearch(SearchOptions{Start: 1000, Runs: 4})

@@ -19,7 +19,16 @@ func good() *result.Summary {
 }
 
 func TestJudge(t *testing.T) {
-	lagging := []result.Gate{{Name: "schedule lag p99", Fails: result.ValidityInvalid}, {Name: "steal", Fails: result.ValidityNoisy}}
+	invalid := func(names ...string) func(*result.Summary) {
+		return func(s *result.Summary) {
+			s.Validity = result.ValidityInvalid
+			s.Gates = []result.Gate{{Name: "steal", Fails: result.ValidityNoisy}, {Name: "negative durations", Passed: true, Fails: result.ValidityInvalid}}
+			for _, name := range names {
+				s.Gates = append(s.Gates, result.Gate{Name: name, Fails: result.ValidityInvalid})
+			}
+		}
+	}
+	slowService := func(s *result.Summary) { s.Service = s.Response; invalid(gateLag)(s) }
 	for _, c := range []struct {
 		slo    string
 		change func(*result.Summary)
@@ -48,8 +57,16 @@ func TestJudge(t *testing.T) {
 		}, Failed, "the run failed: it fell over", false},
 		// What cannot be trusted.
 		{"p50<1s", func(s *result.Summary) { s.Validity = result.ValidityNoisy }, Passed, "", false},
-		{"p50<1s", func(s *result.Summary) { s.Validity, s.Gates = result.ValidityInvalid, lagging }, Untrusted, "trusted: schedule lag p99", true},
-		{"p50<1us", func(s *result.Summary) { s.Validity, s.Gates = result.ValidityInvalid, lagging }, Failed, "p50 1ms; the run cannot be trusted", true},
+		{"p50<1s", invalid("open files"), Untrusted, "trusted: open files", true},
+		{"p50<1s", invalid(gateLag, "open files"), Untrusted, "trusted: schedule lag p99, open files", true},
+		{"p50<1us", invalid("open files"), Failed, "p50 1ms; the run cannot be trusted: open files", true},
+		// A late generator makes a broker look slower, never faster.
+		{"p50<1s", invalid(gateLag, gateCPU, gateCeiling), Passed, "", true},
+		{"p50<1us", invalid(gateLag, gateCPU), Failed, "p50 1ms; the run cannot be trusted: schedule lag p99, generator CPU", true},
+		// But if messages also took too long from the instant of sending, its lateness is no explanation.
+		{"p50<1us", slowService, Failed, "p50 1ms", false},
+		// A broker that does not take the messages is no fault of the generator's.
+		{"p50<1us", invalid(gateMissed, gateSent), Failed, "p50 1ms", false},
 		{"p50<1s", func(s *result.Summary) { s.Validity = result.ValidityUnknown }, Untrusted, "trusted", true},
 		{"p99<10ms", func(s *result.Summary) { s.Response.Count = 599 }, Untrusted, "599 deliveries are too few", true},
 		{"p99<10ms", func(s *result.Summary) { s.Response.Count = 600 }, Passed, "", false},

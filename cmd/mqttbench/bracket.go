@@ -65,6 +65,8 @@ func bracketText(name string, b series.Bracket, slo series.SLO) string {
 	switch {
 	case b.Lo == 0 && b.Hi == 0:
 		return fmt.Sprintf("%s: nothing is known", name)
+	case b.Lo == 0 && b.Instrument:
+		return fmt.Sprintf("%s: nothing can be said; at %s it may be the generator or the machine that fails: %s", name, report.Exactly(b.Hi), b.Why)
 	case b.Lo == 0:
 		return fmt.Sprintf("%s carries nothing within %s: even %s fails: %s", name, slo, report.Exactly(b.Hi), b.Why)
 	case b.Hi == 0:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -136,6 +137,7 @@ func (b *batch) search(ctx context.Context, v settings, slo series.SLO, o series
 			text += ", to confirm"
 		}
 		v.rate = rate
+		v.duration = longEnough(&v, slo)
 		run, err := b.carry(ctx, v, fmt.Sprintf("%s-%g", v.name(), rate), text)
 		if err != nil {
 			return s.Bracket(), err
@@ -147,6 +149,17 @@ func (b *batch) search(ctx context.Context, v settings, slo series.SLO, o series
 		s.Report(verdict)
 	}
 	return s.Bracket(), nil
+}
+
+// mostDuration is as long as a run may become for the sake of having enough messages.
+const mostDuration = 2 * time.Minute
+
+// longEnough is how long a run must last at its rate for the SLO to be told.
+func longEnough(v *settings, slo series.SLO) time.Duration {
+	p := v.plan()
+	const spare = 1.1 // Poisson arrivals may be fewer than planned.
+	need := time.Duration(spare * slo.Deliveries() / (v.rate * p.FanOut()) * float64(time.Second))
+	return max(v.duration, min(need, mostDuration))
 }
 
 // show prints what was found, and all the runs that it was found with.
