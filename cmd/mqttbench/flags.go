@@ -44,6 +44,14 @@ type settings struct {
 	topic               string
 	retain              bool
 	cleanSession        bool
+	pubClean, subClean  bool
+	idle                bool
+	connectRate         float64
+	localAddrs          []string
+	offlineAt           time.Duration
+	offlineFor          time.Duration
+	profile             string // What --profile says, and then NAME/VARIANT.
+	member, familyDir   string // The variant to run, and the folder of the whole family; "": as the flags say.
 	churn               float64
 	churnWho            string
 	churnAbrupt         float64
@@ -88,6 +96,7 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.StringVar(&s.share, "share", "", "")
 	f.Float64VarP(&s.rate, "rate", "r", 0, "")
 	f.BoolVar(&s.closed, "closed", false, "")
+	f.BoolVar(&s.idle, "idle", false, "")
 	f.StringVar(&s.arrivals, "arrivals", string(plan.Constant), "")
 	f.DurationVarP(&s.duration, "duration", "d", defaultDuration, "")
 	f.DurationVar(&s.warmup, "warmup", defaultWarmup, "")
@@ -96,10 +105,15 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.StringVarP(&s.topic, "topic", "t", plan.DefaultTopic, "")
 	f.BoolVar(&s.retain, "retain", false, "")
 	f.BoolVar(&s.cleanSession, "clean-session", true, "")
+	f.BoolVar(&s.pubClean, "pub-clean-session", true, "")
+	f.BoolVar(&s.subClean, "sub-clean-session", true, "")
 	f.Float64Var(&s.churn, "churn", 0, "")
 	f.StringVar(&s.churnWho, "churn-who", string(plan.ChurnBoth), "")
 	f.Float64Var(&s.churnAbrupt, "churn-abrupt", 0.5, "")
 	f.DurationVar(&s.churnDown, "churn-down", time.Second, "")
+	f.DurationVar(&s.offlineAt, "offline-at", 0, "")
+	f.DurationVar(&s.offlineFor, "offline-for", 0, "")
+	f.StringVar(&s.profile, "profile", "", "")
 	f.IntVarP(&s.window, "window", "w", plan.DefaultWindow, "")
 	f.StringArrayVarP(&s.brokers, "broker", "b", nil, "")
 	f.StringArrayVar(&s.brokerCmds, "broker-cmd", nil, "")
@@ -112,6 +126,8 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.StringVar(&s.client, "client", "native", "")
 	f.IntVar(&s.loops, "loops", 0, "")
 	f.IntVar(&s.connecting, "connecting", 256, "")
+	f.Float64Var(&s.connectRate, "connect-rate", 0, "")
+	f.StringSliceVar(&s.localAddrs, "local-addr", nil, "")
 	f.DurationVar(&s.connectFor, "connect-timeout", time.Minute, "")
 	f.StringVar(&s.precision, "precision", "precise", "")
 	f.StringVar(&s.cpus, "cpus", "", "")
@@ -141,8 +157,8 @@ func (s *settings) parse(args []string, more ...func(*pflag.FlagSet)) (*pflag.Fl
 	if err := f.Parse(args); err != nil {
 		return nil, err
 	}
-	if f.NArg() > 0 {
-		return nil, fmt.Errorf("unexpected argument %q; see mqttbench --help", f.Arg(0))
+	if err := s.useProfile(f); err != nil {
+		return nil, err
 	}
 	var err error
 	if s.sources, err = sources(s.brokers, s.brokerCmds, s.brokerName); err != nil {
@@ -168,8 +184,20 @@ func preset(f *pflag.FlagSet, name string, value any) {
 // derive fills in what follows from other flags.
 func (s *settings) derive(f *pflag.FlagSet) {
 	s.useQoS(f, s.levels[0])
+	if !f.Changed("pub-clean-session") {
+		s.pubClean = s.cleanSession
+	}
+	if !f.Changed("sub-clean-session") {
+		s.subClean = s.cleanSession
+	}
 	pubs, subs := f.Changed("publishers"), f.Changed("subscribers")
 	switch {
+	case s.idle && !pubs && !subs: // Publishers that never publish: clients that only connect.
+		s.publishers, s.subscribers = s.clients, 0
+	case s.idle && !pubs && !f.Changed("clients"):
+		s.publishers = 0
+	case s.idle && !subs && !f.Changed("clients"):
+		s.subscribers = 0
 	case !pubs && !subs:
 		s.publishers, s.subscribers = split(plan.Pattern(s.pattern), s.clients)
 	case !pubs:
@@ -187,7 +215,7 @@ func (s *settings) derive(f *pflag.FlagSet) {
 	if s.seed == 0 {
 		s.seed = uint64(rand.Uint32())
 	}
-	if !f.Changed("rate") && !s.closed && s.publishers > 0 {
+	if !f.Changed("rate") && !s.closed && !s.idle && s.publishers > 0 {
 		s.rate = defaultRate(plan.Pattern(s.pattern), s.publishers, s.subscribers)
 	}
 }
@@ -240,7 +268,7 @@ func (s *settings) check(f *pflag.FlagSet) error {
 		refuse(f.Changed(name) && (q < 0 || q > 2), "--%s %d: a QoS is 0, 1 or 2", name, q)
 	}
 	refuse(s.clients <= 0, "--clients %d: there must be at least one client", s.clients)
-	refuse(s.clients == 1 && !f.Changed("publishers") && !f.Changed("subscribers"), "--clients 1: one client alone has nobody to publish to; it takes 2, or --publishers 1 --subscribers 0")
+	refuse(s.clients == 1 && !s.idle && !f.Changed("publishers") && !f.Changed("subscribers"), "--clients 1: one client alone has nobody to publish to; it takes 2, or --publishers 1 --subscribers 0")
 	refuse(f.Changed("publishers") && s.publishers < 0, "--publishers %d is negative", s.publishers)
 	refuse(f.Changed("subscribers") && s.subscribers < 0, "--subscribers %d is negative", s.subscribers)
 	both := f.Changed("publishers") && f.Changed("subscribers")
@@ -251,6 +279,13 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	refuse(f.Changed("rate") && s.rate <= 0, "--rate %g: a rate is more than 0 messages a second; leave it away for the default, or use --closed", s.rate)
 	refuse(f.Changed("rate") && s.rate > 0 && s.publishers == 0, "--rate %g with no publishers: nobody could publish", s.rate)
 	refuse(f.Changed("rate") && s.closed, "--rate and --closed exclude each other: in a closed loop the broker sets the rate")
+	refuse(s.idle && (f.Changed("rate") || s.closed), "--idle publishes nothing; --rate and --closed do")
+	refuse(f.Changed("connect-rate") && s.connectRate <= 0, "--connect-rate %g: it is more than 0 connections a second; leave it away for as many as --connecting allows", s.connectRate)
+	refuse(f.Changed("offline-at") && s.offlineFor == 0, "--offline-at without --offline-for: they would never come back")
+	refuse(s.offlineFor < 0, "--offline-for %v is negative", s.offlineFor)
+	if _, err := parseLocals(s.localAddrs); err != nil {
+		refuse(true, "%v", err)
+	}
 	refuse(s.duration <= 0, "--duration %v: the measured part must last", s.duration)
 	refuse(s.warmup < 0, "--warmup %v is negative", s.warmup)
 	refuse(s.drain <= 0, "--drain %v: it must be more than 0", s.drain)
@@ -318,9 +353,10 @@ func (s *settings) plan() plan.Plan {
 		Seed: s.seed, RunID: uint16(s.runID), Run: fmt.Sprintf("%08x", s.runID), Pattern: plan.Pattern(s.pattern),
 		Publishers: s.publishers, Subscribers: s.subscribers, ShareName: s.share, Topic: s.topic,
 		Version: versions[s.mqtt], PubQoS: packet.QoS(s.pubQoS), SubQoS: packet.QoS(s.subQoS), Retain: s.retain,
-		PublisherSession: session(s.cleanSession), SubscriberSession: session(s.cleanSession),
+		PublisherSession: session(s.pubClean), SubscriberSession: session(s.subClean),
 		Window: s.window, Payload: s.payload, Closed: s.closed, Rate: s.rate, Arrivals: plan.Arrivals(s.arrivals),
-		Warmup: plan.Duration(s.warmup), Duration: plan.Duration(s.duration),
+		Warmup: plan.Duration(s.warmup), Duration: plan.Duration(s.duration), ConnectRate: s.connectRate,
+		Offline: plan.Offline{At: plan.Duration(s.offlineAt), For: plan.Duration(s.offlineFor)},
 	}
 	if s.churn > 0 {
 		p.Churn = plan.Churn{Rate: s.churn, Abrupt: s.churnAbrupt, Down: plan.Duration(s.churnDown), Who: plan.Who(s.churnWho)}

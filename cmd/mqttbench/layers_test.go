@@ -24,6 +24,7 @@ broker/transport:   golang.org/x/sys/unix
 broker:             broker/packet broker/session broker/topic broker/transport
 
 bench/plan:         broker/packet
+bench/profile:      github.com/goccy/go-yaml
 bench/client:       broker/packet broker/transport
 bench/client/paho:  bench/client broker/packet broker/transport github.com/eclipse/paho.mqtt.golang
 bench/measure:      bench/client bench/plan bench/result broker/packet github.com/HdrHistogram/hdrhistogram-go github.com/prometheus/procfs
@@ -33,12 +34,14 @@ bench/series:       bench/result
 bench/report:       bench/result golang.org/x/image/font gonum.org/v1/plot
 bench:              bench/client bench/measure bench/plan bench/result broker/packet broker/transport
 
+profiles:
+
 cmd/mqttbroker:     broker broker/packet broker/session broker/transport github.com/spf13/pflag
-cmd/mqttbench:      bench bench/client bench/client/paho bench/fault bench/plan bench/report bench/result bench/series broker broker/packet broker/transport github.com/spf13/pflag golang.org/x/sys/unix golang.org/x/term
+cmd/mqttbench:      bench bench/client bench/client/paho bench/fault bench/plan bench/profile bench/report bench/result bench/series broker broker/packet broker/transport github.com/spf13/pflag golang.org/x/sys/unix golang.org/x/term profiles
 `
 
 // An import of any package of these modules counts as the module.
-var modules = []string{"gonum.org/v1/plot", "golang.org/x/sys/unix", "github.com/prometheus/procfs", "github.com/eclipse/paho.mqtt.golang", "github.com/cockroachdb/pebble/v2"}
+var modules = []string{"gonum.org/v1/plot", "golang.org/x/sys/unix", "github.com/prometheus/procfs", "github.com/eclipse/paho.mqtt.golang", "github.com/cockroachdb/pebble/v2", "github.com/goccy/go-yaml"}
 
 func TestLayers(t *testing.T) {
 	want := map[string]string{}

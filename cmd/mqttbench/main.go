@@ -42,6 +42,8 @@ var commands = map[string]func(ctx context.Context, args []string, stdout, stder
 	"sweep":   sweepCommand,
 	"search":  searchCommand,
 	"report":  reportCommand,
+
+	"profiles": profilesCommand,
 }
 
 // run is the whole program.
@@ -53,7 +55,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		named, ok := commands[args[0]]
 		if !ok {
-			return complain(stderr, inputError{fmt.Errorf("unknown command %q; there are run (the default), compare, sweep, search and report", args[0])})
+			return complain(stderr, inputError{fmt.Errorf("unknown command %q; there are run (the default), compare, sweep, search, report and profiles", args[0])})
 		}
 		command, args = named, args[1:]
 	}

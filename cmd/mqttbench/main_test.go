@@ -70,7 +70,7 @@ func TestNonsense(t *testing.T) {
 		{"--broker tcp://127.0.0.1:1", "refused"},
 		{"--no-such-flag", "unknown flag"},
 		{"wat", "unknown command"},
-		{"run wat", "unexpected argument"},
+		{"run wat", "there is no profile"},
 		{"compare one", "at least two"},
 		{"compare " + text + " " + text, "not an mqttbench result"},
 		{"compare nowhere nowhere", "nowhere"},

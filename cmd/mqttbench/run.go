@@ -39,6 +39,10 @@ func runCommand(ctx context.Context, args []string, stdout, stderr io.Writer) er
 // carryOut reads the flags of a run, or of a series of them, and carries it out. more are for flags that are not a run's.
 func (s *settings) carryOut(ctx context.Context, args []string, stdout, stderr io.Writer, more ...func(*pflag.FlagSet)) error {
 	f, err := s.parse(args, more...)
+	var several *family
+	if errors.As(err, &several) {
+		return several.carryOut(ctx, args, s.out, stdout, stderr, more)
+	}
 	if err != nil {
 		return inputError{err}
 	}
@@ -128,6 +132,7 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 	}
 	defer t.stop()
 	cfg.Client.URL, cfg.BrokerPID, cfg.BrokerGone = t.url, t.pid, t.gone
+	cfg.Locals = s.locals(t.url)
 	if err := s.pin(t.pid); err != nil {
 		return nil, inputError{err}
 	}
@@ -187,6 +192,7 @@ func (s *settings) manifest(f *pflag.FlagSet) result.Manifest {
 		Tool:     result.Tool{Version: version, GoVersion: runtime.Version(), Commit: commit()},
 		Command:  append([]string{"mqttbench"}, withoutSecrets(os.Args[1:])...),
 		Flags:    map[string]string{},
+		Profile:  s.profile,
 		Workload: result.Workload{Transport: "tcp", Engine: s.client},
 		Broker:   result.Broker{Name: s.source.name, BuiltIn: s.source.builtIn()},
 

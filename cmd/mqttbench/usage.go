@@ -5,6 +5,8 @@ const usage = `mqttbench - measure MQTT brokers
 SYNOPSIS
   mqttbench [run] [FLAGS]            measure; without --broker, the built-in broker
   mqttbench compare DIR DIR...       set results side by side, with charts
+  mqttbench run PROFILE [FLAGS]      a workload that is kept as a file; flags have the last word
+  mqttbench profiles [NAME]          list those that come with mqttbench, or print one
   mqttbench report DIR               print a result again and redraw its charts
 
   mqttbench --qos 2 --clients 5000
@@ -29,7 +31,9 @@ CLIENTS AND MESSAGES
       --share NAME           with fan-in: subscribers share one subscription $share/NAME/...
   -r, --rate N               messages a second, all publishers together
                              (default 2 for each publisher, at most 10,000 deliveries)
+      --profile P            NAME, NAME/VARIANT or FILE.yaml: as with mqttbench run PROFILE; see mqttbench profiles
       --closed               no schedule: publish as soon as --window allows. For ceilings, not for latencies
+      --idle                 publish nothing: all clients connect, and stay for --duration
       --arrivals A           constant (with a random phase for each publisher), poisson or burst (default constant)
       --payload N            bytes of a message, at least 16: a stamp of 16 goes first (default 64)
   -t, --topic TEMPLATE       %i publisher, %r run (default mqttbench/%r/%i)
@@ -42,6 +46,11 @@ CLIENTS AND MESSAGES
 SESSIONS AND CHURN
       --clean-session=false  persistent sessions: the broker keeps subscriptions and QoS 1 and 2 messages
                              while a client is away (default true: clean)
+      --pub-clean-session, --sub-clean-session
+                             the same for one side
+      --offline-for D        all subscribers leave together, for so long, and the broker queues for them; needs persistent
+                             sessions of subscribers and QoS 1 or 2. How fast they get it then is the line "offline queue"
+      --offline-at D         when, since the beginning of the measured part (default 0s)
       --churn N              connections ended a second; they come back (default 0)
       --churn-who W          publishers, subscribers or both (default both)
       --churn-abrupt SHARE   of them by a TCP reset, the others by DISCONNECT (default 0.5)
@@ -60,8 +69,14 @@ BROKER
 GENERATOR
       --client native|paho   the built-in engine, or the paho library: slower, and an independent witness (default native)
       --loops N              event loops of the generator (default: half of the cores)
-      --precision P          precise: messages leave within some 60 us of their time; tick: within 1 ms, for less CPU
+      --precision P          precise: messages leave within some 60 us of their time; tick: within 1 ms, for less CPU;
+                             spin: the generator never sleeps, so that the broker need not wake it: for --closed
+      --cpus LIST            CPUs of the generator, as 1 or 0,2-3 (Linux; default: all)
+      --broker-cpus LIST     CPUs of the broker's process
       --connecting N         connections being opened at a time (default 256)
+      --connect-rate N       connections begun a second (default: as fast as --connecting allows)
+      --local-addr A,...     addresses to dial from, in turns: one carries some 28,000 connections. To a broker on the
+                             loopback they are chosen as needed
       --connect-timeout D    for connecting and subscribing everybody (default 1m)
       --driver D             auto, epoll or goroutine, on both sides (default auto)
       --seed N               of everything random; the same seed gives the same schedule (default: random, printed)
