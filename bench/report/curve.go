@@ -12,7 +12,10 @@ import (
 // curveColumns are the metrics that a table of a curve has, by their names in package result.
 var curveColumns = []string{"delivered rate", "delivered share", "p50", "p99", "CPU per delivered"}
 
-const offeredWidth = 12
+const (
+	offeredWidth = 12
+	levelWidth   = cellWidth + 2 // Room for parentheses.
+)
 
 // Curve writes a table for each series of groups: a line per rate, in its order, with the medians of the runs and a
 // word on each, which judge gives.
@@ -29,7 +32,7 @@ func Curve(w io.Writer, groups []*result.Group, judge func(*result.Group) string
 			if name == "" {
 				name = m.Name
 			}
-			head += padLeft(name, cellWidth)
+			head += padLeft(name, levelWidth)
 		}
 		t.line(t.paint(dim, head))
 		for _, g := range s.groups {
@@ -53,7 +56,7 @@ func curveMetrics() (all []*result.Metric) {
 func (t *terminal) level(g *result.Group, word string) {
 	line := padLeft(rate(g.Rate), offeredWidth) + padLeft(strconv.Itoa(len(g.Runs)), runsWidth)
 	for _, m := range curveMetrics() {
-		line += padLeft(levelValue(g, m), cellWidth)
+		line += padLeft(levelValue(g, m), levelWidth)
 	}
 	// The word may be a sentence: it goes on below, where it begins.
 	room := max(t.width-columns(line)-2, wordWidth)

@@ -28,11 +28,14 @@ func Line(r *result.Run) string {
 	if c := s.Cost.Broker; c != nil && c.PerDelivered() > 0 {
 		parts = append(parts, seconds(c.PerDelivered())+" CPU a message")
 	}
-	switch why := firstFailed(s, s.Validity); {
-	case s.Outcome == result.Failed && len(s.Errors) > 0:
+	if s.Outcome == result.Failed && len(s.Errors) > 0 {
 		parts = append(parts, s.Errors[0].Text)
-	case why != "" && s.Validity != result.ValidityOK:
-		parts = append(parts, why)
+	}
+	for i := range s.Gates {
+		if g := &s.Gates[i]; !g.Passed && g.Fails == s.Validity {
+			parts = append(parts, unadvised(g))
+			break
+		}
 	}
 	return strings.Join(parts, ", ")
 }

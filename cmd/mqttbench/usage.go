@@ -4,7 +4,9 @@ const usage = `mqttbench - measure MQTT brokers
 
 SYNOPSIS
   mqttbench [run] [FLAGS]            measure; without --broker, the built-in broker
-  mqttbench compare DIR DIR...       set results side by side, with charts
+  mqttbench compare DIR DIR...       set results side by side, with charts; or brokers: --broker NAME=URL ...
+  mqttbench sweep [FLAGS]            latency, loss and cost against load: the curve and its knee
+  mqttbench search [FLAGS]           the highest rate that a broker carries, as a confirmed bracket
   mqttbench run PROFILE [FLAGS]      a workload that is kept as a file; flags have the last word
   mqttbench profiles [NAME]          list those that come with mqttbench, or print one
   mqttbench report DIR               print a result again and redraw its charts
@@ -19,7 +21,7 @@ result file, the histograms and charts. Messages fall due by a schedule that doe
 response time counts from the instant a message was due, service time from the instant it was sent.
 
 CLIENTS AND MESSAGES
-  -q, --qos 0|1|2            Quality of Service of publishing and subscribing (default 0)
+  -q, --qos 0|1|2            Quality of Service of publishing and subscribing (default 0); 0,1,2 runs each
       --pub-qos, --sub-qos   the same for one side; a delivery has the lower of the two
   -c, --clients N            clients in all, half of them publish (default 1000)
       --publishers N         publishers; with --subscribers instead of --clients
@@ -58,6 +60,9 @@ SESSIONS AND CHURN
 
 BROKER
   -b, --broker URL           tcp://host:port or unix:///path (default: the built-in broker, in a process of its own)
+      --broker NAME=URL      repeated: brokers to be run beside each other; builtin is the built-in broker
+      --broker-cmd NAME=CMD  likewise, started afresh for each run: {port} is a free port of 127.0.0.1 and {dir} an empty
+                             folder. What it says is in broker.log of the run. See SERIES
       --broker-name NAME     how to call it in reports
       --broker-pid PID       its process, for CPU and memory (default: found by its port if it is on this machine)
       --broker-loops N       event loops of the built-in broker
@@ -80,6 +85,23 @@ GENERATOR
       --connect-timeout D    for connecting and subscribing everybody (default 1m)
       --driver D             auto, epoll or goroutine, on both sides (default auto)
       --seed N               of everything random; the same seed gives the same schedule (default: random, printed)
+
+SERIES
+      --repeat N             runs of each broker and QoS, interleaved in an order drawn for each block (default 1). From 6 on
+                             the median has a 95 % interval, and a difference of pairs can be shown
+      --pause D              between runs (default 1s)
+      --fail-on C            of several brokers or QoS: end with 1 if one is worse than the first, beyond doubt: p99>+10%,rate<-5%
+      --format F             of a comparison: table, json, csv or bench, which benchstat reads (default table)
+
+  Each run has a folder of its own, such as OUT/03-mosquitto-r2; the comparison has all of them, and OUT has its charts.
+
+  mqttbench --repeat 6 --broker builtin --broker-cmd 'mosquitto=mosquitto -c bench.conf -p {port}' --qos 1 --rate 10000
+
+  with, in bench.conf, what mosquitto would otherwise drop or refuse:
+    allow_anonymous true
+    max_queued_messages 0
+    max_inflight_messages 0
+    set_tcp_nodelay true
 
 OUTPUT
   -o, --out DIR              folder of the result (default results/TIME-QOS-CLIENTS)
