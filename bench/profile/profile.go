@@ -92,8 +92,12 @@ func (p *Profile) Of(name string) (Settings, error) {
 	return nil, fmt.Errorf("profile %s has no variant %q%s; there are %s", p.Name, name, DidYouMean(name, names), strings.Join(names, ", "))
 }
 
-// Summary is the first sentence of the description.
+// Summary is the first sentence of the description, or the question that it begins with.
 func (p *Profile) Summary() string {
-	first, _, _ := strings.Cut(p.Description, ". ")
-	return strings.TrimSuffix(first, ".")
+	for i := 1; i < len(p.Description); i++ {
+		if p.Description[i] == ' ' && strings.IndexByte(".?", p.Description[i-1]) >= 0 {
+			return strings.TrimSuffix(p.Description[:i], ".")
+		}
+	}
+	return strings.TrimSuffix(p.Description, ".")
 }

@@ -128,8 +128,10 @@ variants:
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if got.Summary() != "First sentence" {
-		t.Errorf("summary %q", got.Summary())
+	for text, want := range map[string]string{"First sentence. Second.": "First sentence", "What? That.": "What?", "2.5 of it.": "2.5 of it", "A": "A"} {
+		if s := (&Profile{Description: text}).Summary(); s != want {
+			t.Errorf("of %q the first sentence is %q", text, s)
+		}
 	}
 }
 

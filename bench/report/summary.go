@@ -18,7 +18,9 @@ func Summary(w io.Writer, r *result.Run, width int, color bool) error {
 	t := newTerminal(w, width, color)
 	t.verdict(&r.Summary)
 	t.paragraph(dim, 0, fmt.Sprintf("%s · seed %d", setting(&r.Manifest), r.Manifest.Seed))
-	t.line("")
+	if !silent(&r.Summary) {
+		t.line("")
+	}
 	t.rates(&r.Summary)
 	t.drained(&r.Summary)
 	t.latencies(&r.Summary)
@@ -63,7 +65,7 @@ func (t *terminal) verdict(s *result.Summary) {
 	}
 	switch {
 	case len(s.Contracts) > 0:
-	case s.Outcome == result.Unjudged && s.Measured.Offered == 0:
+	case silent(s):
 		t.paragraph(bold, 0, "no verdict: nothing was published, so nothing was promised")
 	default:
 		t.paragraph(bold, 0, fmt.Sprintf("no verdict: %s offered, %s delivered",
@@ -207,13 +209,16 @@ func workload(w *result.Workload) string {
 	return strings.Join(parts, ", ")
 }
 
+// silent reports whether the run published nothing, as it was meant to.
+func silent(s *result.Summary) bool { return s.Outcome == result.Unjudged && s.Measured.Offered == 0 }
+
 // idle is the load of a run that only connects.
 const idle = "idle"
 
 // rates writes the three rates: offered, accepted and delivered are different numbers.
 func (t *terminal) rates(s *result.Summary) {
 	m := &s.Measured
-	if m.Seconds == 0 || s.Outcome == result.Unjudged && m.Offered == 0 {
+	if m.Seconds == 0 || silent(s) {
 		return
 	}
 	text := fmt.Sprintf("offered %s → accepted %s → delivered %s", rate(m.OfferedRate), rate(m.AcceptedRate), rate(m.DeliveredRate))
