@@ -31,7 +31,7 @@ type conn struct {
 	readers atomic.Int32  // That have ended.
 
 	// Guarded by life.mu.
-	doomed   bool // Its end is under way: no more faults.
+	doomed   bool // Its end has been decided and is under way behind what was put before.
 	triggers []trigger
 	owed     map[answer]*answers
 	ownID    [3]packet.ID // By Direction: the last Packet Identifier that the proxy itself used.
@@ -64,7 +64,10 @@ func (c *conn) judge(l *line, f *packet.Frame, wire []byte) bool {
 		c.life.mu.Lock()
 	}
 	defer c.life.mu.Unlock()
-	if f.Type == 0 || c.hole.Load() || l.shut {
+	if c.doomed { // Not even an answer to the last packet passes, however quick the peer is.
+		return true
+	}
+	if f.Type == 0 {
 		l.put(wire, manner{})
 		return true
 	}
@@ -98,7 +101,7 @@ func (c *conn) verdict(l *line, f *packet.Frame) (v verdict) {
 			continue
 		}
 		t := c.trigger(i)
-		if !t.fires(fault, since) || c.doomed {
+		if !t.fires(fault, since) {
 			continue
 		}
 		switch {
@@ -263,22 +266,15 @@ func (c *conn) abort() {
 func (c *conn) sourceEnded(l *line, err error) {
 	c.life.mu.Lock()
 	c.releaseHeld(l)
-	switch {
-	case c.hole.Load():
-		l.src.Close()
-	case errors.Is(err, io.EOF):
-		l.finish(nil, func() {
-			if !c.hole.Load() {
-				closeWrite(l.dst)
-			}
-		})
-	default:
-		l.finish(nil, func() {
-			if !c.hole.Load() {
-				reset(l.dst)
-			}
-		})
+	pass := reset
+	if errors.Is(err, io.EOF) {
+		pass = closeWrite
 	}
+	l.finish(nil, func() {
+		if !c.hole.Load() {
+			pass(l.dst)
+		}
+	})
 	c.life.mu.Unlock()
 	if c.readers.Add(1) == 2 && c.hole.Load() {
 		c.abort()

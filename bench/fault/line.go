@@ -29,7 +29,6 @@ type line struct {
 	start int
 
 	// Guarded by life.mu.
-	last       time.Time // No item put from now on is due earlier.
 	pauseUntil time.Time
 	shut       bool // An end has been put; what comes after it goes nowhere.
 	held       *hostage
@@ -44,7 +43,7 @@ type item struct {
 
 // A manner is how bytes are sent.
 type manner struct {
-	due   time.Time     // Zero: at once.
+	due   time.Time     // Not before; zero: at once. As with TCP, what is late holds up all that follows.
 	piece int           // Bytes of each write; 0: all.
 	gap   time.Duration // Between writes.
 	rate  int           // Bytes a second; 0: no limit.
@@ -74,10 +73,6 @@ func (l *line) put(data []byte, m manner) {
 	if l.shut {
 		return
 	}
-	if m.due.Before(l.last) { // TCP keeps the order, so whatever is late holds up what follows.
-		m.due = l.last
-	}
-	l.last = m.due
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.size += len(data)
@@ -97,7 +92,7 @@ func (l *line) finish(data []byte, end func()) {
 	l.shut = true
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.items = append(l.items, item{data: append([]byte(nil), data...), manner: manner{due: l.last}, end: end})
+	l.items = append(l.items, item{data: append([]byte(nil), data...), end: end})
 	poke(l.wake)
 }
 

@@ -129,6 +129,25 @@ func TestNullThatCannotListen(t *testing.T) {
 	}
 }
 
+// TestNullForgets: nothing is left of who has gone.
+func TestNullForgets(t *testing.T) {
+	n := &null{topics: map[string][]*subscription{}}
+	a, b := &nullClient{null: n, version: 4}, &nullClient{null: n, version: 4}
+	for _, c := range []*nullClient{a, b} {
+		c.filters = []string{"t", "u"}
+		n.add("t", &subscription{c, 0})
+		n.add("u", &subscription{c, 0})
+	}
+	a.Closed(nil)
+	if len(n.topics["t"]) != 1 || n.topics["u"][0].client != b {
+		t.Errorf("left: %v", n.topics)
+	}
+	b.Closed(nil)
+	if len(n.topics) > 0 {
+		t.Errorf("left: %v", n.topics)
+	}
+}
+
 // TestNullAllocations: what the null broker allocates would be charged to the generator.
 func TestNullAllocations(t *testing.T) {
 	n := &null{topics: map[string][]*subscription{}}

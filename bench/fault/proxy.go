@@ -253,6 +253,9 @@ func (p *Proxy) life(id string) *life {
 // begin starts a life's counts and times. The caller holds mu and x.mu.
 func (p *Proxy) begin(x *life) {
 	x.triggers = p.newTriggers(x.id, 0)
+	if c := x.current; c != nil {
+		c.triggers = p.newTriggers(x.id, 1+c.number)
+	}
 	armed, since := p.since()
 	for i := range p.plan.Faults {
 		f := &p.plan.Faults[i]

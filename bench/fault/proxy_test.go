@@ -99,10 +99,41 @@ func TestDisarmed(t *testing.T) {
 	w.writes(w.client, pubs)
 	w.reads(w.broker, pubs)
 	w.proxy.Arm() // And then it begins anew.
-	w.writes(w.client, pubs)
-	w.reads(w.broker, pub+pub)
-	w.ends(w.broker, "silent")
+	w.play(`c> 30 04 0001 74 61 30 04 0001 74 62 30 04 0001 74 63
+		b< 30 04 0001 74 61 30 04 0001 74 63
+		b= silent`)
 	w.told("drop of c at PUBLISH 0 going up")
+}
+
+// TestArmedAgain: what is counted per connection begins anew, too.
+func TestArmedAgain(t *testing.T) {
+	w := newWire(t, Plan{Faults: []Fault{{Action: Drop, Nth: 2, PerConnection: true}}})
+	w.open(connect311, connack311)
+	for range 2 {
+		w.proxy.Arm()
+		w.play(`c> 30 04 0001 74 61
+			b< 30 04 0001 74 61`)
+	}
+	w.told()
+}
+
+// TestDoomed: when the end of a connection is decided and waits for what comes before it, nothing else is committed, and
+// nothing else passes.
+func TestDoomed(t *testing.T) {
+	w := newWire(t, Plan{Faults: []Fault{
+		{Action: Delay, For: 4 * silence, Direction: Up, Type: packet.PUBLISH, Nth: 1},
+		{Action: Reset, Direction: Up, Type: packet.PUBLISH, Nth: 2},
+		{Action: Drop, Direction: Down, Every: 1},
+	}})
+	w.open(connect311, connack311)
+	w.proxy.Arm()
+	w.writes(w.client, "30 04 0001 74 61 30 04 0001 74 62")
+	w.told("delay of c at PUBLISH 0 going up", "reset of c at PUBLISH 0 going up")
+	w.play(`b> 30 04 0001 74 61
+		b< 30 04 0001 74 61
+		b= rst
+		c= rst`)
+	w.told("delay of c at PUBLISH 0 going up", "reset of c at PUBLISH 0 going up")
 }
 
 // TestTimed: faults that wait for no packet.

@@ -30,6 +30,8 @@ type experiment struct {
 	faults  []fault.Fault
 	seed    uint64
 	alive   time.Duration // Keep Alive.
+
+	halfway func(*fault.Proxy) // Called in the middle of the measured part, if not nil.
 }
 
 // publishers and subscribers are the patterns of the Client Identifiers of a run named "e".
@@ -67,6 +69,8 @@ func (x experiment) carryOut(t *testing.T, url string) finding {
 		t.Fatal(err)
 	}
 	defer engine.Close()
+	var halfway sync.WaitGroup
+	defer halfway.Wait()
 	p := plan.Plan{
 		Seed: 1, RunID: 14, Run: "e", Publishers: 2, Subscribers: 2, Topic: fmt.Sprintf("%s/%%i", filepath.Base(t.Name())),
 		Version: x.version, PubQoS: x.qos, SubQoS: x.qos, PublisherSession: x.session, SubscriberSession: x.session,
@@ -76,10 +80,16 @@ func (x experiment) carryOut(t *testing.T, url string) finding {
 		Plan: p, Client: client.Options{URL: proxy.URL(), KeepAlive: x.alive}, Engine: engine, Dir: filepath.Join(t.TempDir(), "result"),
 		ConnectFor: patience, ProbeFor: patience, DrainFor: patience,
 		Measuring: func(begins bool) {
-			if begins {
-				proxy.Arm()
-			} else {
+			if !begins {
 				proxy.Disarm()
+				return
+			}
+			proxy.Arm()
+			if x.halfway != nil {
+				halfway.Go(func() {
+					time.Sleep(500 * time.Millisecond)
+					x.halfway(proxy)
+				})
 			}
 		},
 	})
@@ -124,7 +134,7 @@ func TestLies(t *testing.T) {
 		}
 		return all
 	}
-	for _, lie := range []struct {
+	for i, lie := range []struct {
 		name string
 		f    fault.Fault
 		want func(q packet.QoS) classes
@@ -148,24 +158,23 @@ func TestLies(t *testing.T) {
 		{"corrupt to the subscriber", fault.Fault{Action: fault.Corrupt, Direction: fault.Down}, func(q packet.QoS) classes { return lost(q, classes{result.Corrupt: n}) }},
 		{"corrupt from the publisher", fault.Fault{Action: fault.Corrupt, Direction: fault.Up}, func(q packet.QoS) classes { return lost(q, classes{result.Corrupt: n}) }},
 	} {
-		for _, v := range []packet.Version{packet.V311, packet.V5} {
-			for q := range packet.QoS(3) {
-				t.Run(fmt.Sprintf("%s, version %v, QoS %d", lie.name, v, q), func(t *testing.T) {
-					t.Parallel()
-					lie.f.Every, lie.f.Limit = 11, n
-					got := experiment{qos: q, version: v, faults: []fault.Fault{lie.f}}.carryOut(t, reference(t))
-					want := lie.want(q)
-					if lie.name != "none" && !(q == 0 && lie.f.Action == fault.Resend) && got.committed[0] != n {
-						t.Errorf("%v lies were told, want %d", got.committed, n)
-					}
-					if int64(len(got.events)) != got.committed[0] {
-						t.Errorf("%d faults were reported, and %d counted", len(got.events), got.committed[0])
-					}
-					if diff := cmp.Diff(want, got.classes); diff != "" {
-						t.Errorf("found (+), not as told (-):\n%s", diff)
-					}
-				})
-			}
+		for q := range packet.QoS(3) {
+			v := []packet.Version{packet.V311, packet.V5}[(i+int(q))%2]
+			t.Run(fmt.Sprintf("%s, version %v, QoS %d", lie.name, v, q), func(t *testing.T) {
+				t.Parallel()
+				f := lie.f
+				f.Every, f.Limit = 11, n
+				got := experiment{qos: q, version: v, faults: []fault.Fault{f}}.carryOut(t, reference(t))
+				if lie.name != "none" && !(q == 0 && f.Action == fault.Resend) && got.committed[0] != n {
+					t.Errorf("%v lies were told, want %d", got.committed, n)
+				}
+				if int64(len(got.events)) != got.committed[0] {
+					t.Errorf("%d faults were reported, and %d counted", len(got.events), got.committed[0])
+				}
+				if diff := cmp.Diff(lie.want(q), got.classes); diff != "" {
+					t.Errorf("found (+), not as told (-):\n%s", diff)
+				}
+			})
 		}
 	}
 }
@@ -231,7 +240,6 @@ func testBroken(t *testing.T, x experiment, url string, atLeast int64) {
 	if c.Delivered != c.Expected || c.Acked != c.Attempted || c.Attempted < 295 {
 		t.Errorf("%d of %d delivered, %d of %d acknowledged", c.Delivered, c.Expected, c.Acked, c.Attempted)
 	}
-	t.Log(got.committed, got.classes, got.summary.Errors)
 	for class, n := range got.classes {
 		if class != result.DupLegal || x.qos == 2 {
 			t.Errorf("%d %s", n, class)
@@ -296,8 +304,88 @@ func TestDelayIsSeen(t *testing.T) {
 	}
 }
 
+// TestStoppedBroker: a broker that stands still for a time has kept its promises afterwards, and the time stands in the latency of
+// what was due meanwhile.
+func TestStoppedBroker(t *testing.T) {
+	const still = 300 * time.Millisecond
+	p := process(t)
+	got := experiment{qos: 2, version: packet.V311, halfway: func(*fault.Proxy) {
+		if err := p.Stop(); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(still)
+		if err := p.Continue(); err != nil {
+			t.Error(err)
+		}
+	}}.carryOut(t, p.URL())
+	if s := got.summary.Response; s.Max < 0.9*still.Seconds() {
+		t.Errorf("a broker that stood still for %v was measured as %+v", still, s)
+	}
+	if c := got.contract; len(got.classes) > 0 || c.Delivered != c.Expected {
+		t.Errorf("%d of %d delivered, %v", c.Delivered, c.Expected, got.classes)
+	}
+}
+
+// TestKilledBroker: a broker without a memory is killed and started again. Every delivery that was owed is accounted for: made, or
+// lost, or never promised; and what was published afterwards has arrived.
+func TestKilledBroker(t *testing.T) {
+	p := process(t)
+	got := experiment{qos: 1, version: packet.V311, session: plan.Persistent, halfway: func(*fault.Proxy) {
+		if err := p.Kill(); err != nil {
+			t.Error(err)
+		}
+		if err := p.Restart(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}}.carryOut(t, p.URL())
+	c := got.contract
+	missing := got.classes[result.Lost] + got.classes[result.LostUnknown] + got.classes[result.DroppedLegal]
+	if c.Expected != c.Delivered+missing || c.Delivered < 200 || c.Attempted < 295 {
+		t.Errorf("%d attempted, %d expected, %d delivered: %v", c.Attempted, c.Expected, c.Delivered, got.classes)
+	}
+	if got.summary.Phases[len(got.summary.Phases)-1].Reconnects+got.summary.Measured.Reconnects < 4 {
+		t.Errorf("not everybody came back: %+v", got.summary.Measured)
+	}
+}
+
+// process is our own broker in a process of its own, which is this test's program.
+func process(t *testing.T) *fault.Process {
+	t.Setenv("FAULT_TEST_BROKER", "yes")
+	p, err := fault.StartProcess(t.Context(), fault.ProcessOptions{Command: os.Args[0] + " honest {port}"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// TestNullKeepsItsPromises: little as it does, the null broker does it right at every QoS.
+func TestNullKeepsItsPromises(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	url, ended := make(chan string, 1), make(chan error, 1)
+	go func() { ended <- fault.RunNull(ctx, fault.NullOptions{}, func(u string) { url <- u }) }()
+	at := <-url
+	for _, v := range []packet.Version{packet.V311, packet.V5} {
+		for q := range packet.QoS(3) {
+			t.Run(fmt.Sprintf("version %v, QoS %d", v, q), func(t *testing.T) {
+				got := experiment{qos: q, version: v}.carryOut(t, at)
+				if c := got.contract; len(got.classes) > 0 || c.Delivered != c.Expected || c.Delivered < 295 {
+					t.Errorf("%d of %d delivered, %v", c.Delivered, c.Expected, got.classes)
+				}
+			})
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // mosquitto starts one of its own for the test.
 func mosquitto(t *testing.T) string {
+	if testing.Short() {
+		t.Skip("short: our own broker is enough")
+	}
 	exe, err := exec.LookPath("mosquitto")
 	if err != nil {
 		exe = "/usr/sbin/mosquitto"

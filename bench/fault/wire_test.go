@@ -316,7 +316,12 @@ func TestScripts(t *testing.T) {
 			c> 30 04 0001 74 63
 			b< 30 04 0001 74 63
 			c> 30 04 0001 74 64
-			c= rst`, []string{"reset of c at PUBLISH 0 going up", "reset of c at PUBLISH 0 going up"}},
+			c= rst
+			again
+			c> 30 04 0001 74 65
+			b< 30 04 0001 74 65
+			c> 30 04 0001 74 66
+			c= rst`, []string{"reset of c at PUBLISH 0 going up", "reset of c at PUBLISH 0 going up", "reset of c at PUBLISH 0 going up"}},
 		{"another client is meant", false, []Fault{{Action: Drop, Every: 1, Client: "d*"}}, `
 			c> 30 04 0001 74 61
 			b< 30 04 0001 74 61`, nil},
