@@ -237,12 +237,12 @@ func TestLogLineFormat(t *testing.T) {
 // not merely agree with ourselves. Its untagged interval lasted 1.007 s with a maximum of 2.769 ms.
 func TestLineOfTheOriginal(t *testing.T) {
 	const line = "0.127,1.007,2.769,HISTFAAAAEV42pNpmSzMwMCgyAABTBDKT4GBgdnNYMcCBvsPEBEJISEuATEZMQ4uASkhIR4nrxg9v2lMaxhvMekILGZkKmcCAEf2CsI="
-	tag, h, err := parseHlogLine(line)
-	if err != nil || tag != "" {
-		t.Fatalf("tag %q, %v", tag, err)
+	got, err := parseHlogLine(line)
+	if err != nil || got.tag != "" || got.t0 != 0.127 || got.length != 1.007 {
+		t.Fatalf("%+v, %v", got, err)
 	}
-	if got := float64(h.Max()) / 1e6; got < 2.768 || got > 2.770 {
-		t.Errorf("maximum %g ms; the line says 2.769", got)
+	if largest := float64(got.histogram.Max()) / 1e6; largest < 2.768 || largest > 2.770 {
+		t.Errorf("maximum %g ms; the line says 2.769", largest)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -52,52 +53,73 @@ func hlogLine(tag Phase, t0, t1 float64, h *hdr.Histogram) ([]byte, error) {
 // out, and reported by truncated.
 func readHlog(r io.Reader, tags ...Phase) (merged *Histogram, truncated bool, err error) {
 	merged = new(Histogram)
+	truncated, err = eachHlog(r, func(l *hlogEntry) {
+		for _, t := range tags {
+			if t == l.tag {
+				merged.Merge(Wrap(l.histogram))
+			}
+		}
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return merged, truncated, nil
+}
+
+// An hlogEntry is one interval of a log. Times are in seconds.
+type hlogEntry struct {
+	tag        Phase
+	t0, length float64
+	histogram  *hdr.Histogram
+}
+
+// eachHlog calls f for the intervals of a log; the entry is lent. A last line cut short is left out, and reported by truncated.
+func eachHlog(r io.Reader, f func(*hlogEntry)) (truncated bool, err error) {
 	in := bufio.NewReader(r)
 	for n := 1; ; n++ {
 		line, err := in.ReadString('\n')
 		cut := errors.Is(err, io.EOF)
 		if err != nil && !cut {
-			return nil, false, err
+			return false, err
 		}
 		if cut && line == "" {
-			return merged, false, nil
+			return false, nil
 		}
-		tag, h, err := parseHlogLine(strings.TrimSuffix(line, "\n"))
+		entry, err := parseHlogLine(strings.TrimSuffix(line, "\n"))
 		if err != nil && cut {
-			return merged, true, nil
+			return true, nil
 		}
 		if err != nil {
-			return nil, false, fmt.Errorf("line %d: %w", n, err)
+			return false, fmt.Errorf("line %d: %w", n, err)
 		}
-		for _, t := range tags {
-			if h != nil && t == tag {
-				merged.Merge(Wrap(h))
-			}
+		if entry.histogram != nil {
+			f(&entry)
 		}
 	}
 }
 
-// parseHlogLine reads one line; h is nil if it holds none.
-func parseHlogLine(line string) (tag Phase, h *hdr.Histogram, err error) {
+// parseHlogLine reads one line; its histogram is nil if it holds none.
+func parseHlogLine(line string) (entry hlogEntry, err error) {
 	if line == "" || line[0] == '#' || line[0] == '"' {
-		return "", nil, nil
+		return entry, nil
 	}
 	if rest, ok := strings.CutPrefix(line, "Tag="); ok {
 		name, rest, ok := strings.Cut(rest, ",")
 		if !ok {
-			return "", nil, errors.New("a tag and no histogram")
+			return entry, errors.New("a tag and no histogram")
 		}
-		tag, line = Phase(name), rest
+		entry.tag, line = Phase(name), rest
 	}
 	fields := strings.Split(line, ",")
 	if len(fields) != 4 {
-		return "", nil, fmt.Errorf("%d fields in place of 4", len(fields))
+		return entry, fmt.Errorf("%d fields in place of 4", len(fields))
 	}
-	for _, f := range fields[:3] {
-		if _, err := strconv.ParseFloat(f, 64); err != nil {
-			return "", nil, fmt.Errorf("%q is not a number", f)
+	var largest float64
+	for i, to := range []*float64{&entry.t0, &entry.length, &largest} {
+		if *to, err = strconv.ParseFloat(fields[i], 64); err != nil || math.IsNaN(*to) || math.IsInf(*to, 0) {
+			return entry, fmt.Errorf("%q is not a number", fields[i])
 		}
 	}
-	h, err = hdr.Decode([]byte(fields[3]))
-	return tag, h, err
+	entry.histogram, err = hdr.Decode([]byte(fields[3]))
+	return entry, err
 }
