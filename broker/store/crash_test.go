@@ -51,7 +51,7 @@ func killRounds(t *testing.T, level Sync, rounds int) {
 			t.Fatalf("after %d was reported: %v", reported, err)
 		}
 		r := s.Recovery()
-		if r.Recovered < reported || r.Reported < reported {
+		if r.Recovered < reported || r.Reported < reported || r.MachineDown {
 			t.Fatalf("%d was reported; %+v", reported, r)
 		}
 		m.advance(r.Recovered)

@@ -32,7 +32,8 @@
 // goes, before it is reported, to a small file of its own (mark.go), and every group
 // carries its number inside. Open compares the two, and a store
 // that has less than was reported is not opened unless Options.AcceptLoss
-// says so; Recovery then says how much is gone.
+// says so; Recovery then says how much is gone. With OS a crash of the machine can take both
+// together: for that Recovery says that the machine went down (boot.go).
 //
 // # Fail-stop
 //

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"path/filepath"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -10,8 +11,9 @@ import (
 //
 // With lazy, which is sync level OS, the files of the log do not sync. A commit that
 // asks for a sync then returns when its record has gone through write(2), and the
-// kernel writes it to the disk when it likes. Tables and the manifest, which replace the log, are
-// synced as always, so what a crash of the machine can take is bounded by what is in the log.
+// kernel writes it to the disk when it likes. A file of the log is synced when it is full and the next
+// begins, as are tables and the manifest, which replace the log. So a crash of the machine
+// takes an end from the newest file, never something from the middle, which nobody would notice.
 //
 // And once the store is running, no error in writing is ever returned. The first one stops the
 // store, and whoever has met it waits for ever, with whatever locks it
@@ -92,6 +94,10 @@ func (f file) SyncTo(length int64) (bool, error) {
 }
 
 type lazyFile struct{ file }
+
+func (f lazyFile) Close() error {
+	return errors.Join(f.file.SyncData(), f.file.Close())
+}
 
 func (lazyFile) Sync() error                { return nil }
 func (lazyFile) SyncData() error            { return nil }

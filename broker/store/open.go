@@ -21,6 +21,7 @@ import (
 //	LOCK       held while the store is open
 //	VERSION    one line: versionLine and formatVersion
 //	REPORTED   the mark
+//	OPEN       who did not close it (boot.go)
 //	db/        pebble's
 const (
 	lockFile    = "LOCK"
@@ -41,7 +42,12 @@ type Recovery struct {
 	Reported  uint64        // The newest batch that was reported as durable.
 	Recovered uint64        // The newest batch that is there. More than Reported: written, and not reported any more.
 	Lost      uint64        // Batches that were reported, and are gone; with Options.AcceptLoss only.
+	Unclean   bool          // The last user of the store did not close it.
 	Took      time.Duration // Until the store was ready to be scanned.
+
+	// MachineDown means that the machine went down while the store was open with level OS. More than
+	// Lost may be gone, and nobody can count it; what is there is consistent.
+	MachineDown bool
 }
 
 // Open opens the store in dir, and makes one if dir is missing or empty. Errors are, or wrap,
@@ -86,6 +92,9 @@ func (s *Store) open() (err error) {
 	if err != nil {
 		return &DamageError{s.dir, fmt.Errorf("%s: %w", markFile, err)}
 	}
+	if err := s.readOpen(); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
 	if err := s.guard(s.openDB); err != nil {
 		return s.openError(err)
 	}
@@ -99,6 +108,9 @@ func (s *Store) open() (err error) {
 			return err
 		}
 	}
+	if err := s.noteOpen(); err != nil { // Syncs the mark's entry, too.
+		return fmt.Errorf("store: %w", err)
+	}
 	s.found.Took = time.Since(start)
 	return nil
 }
@@ -106,7 +118,7 @@ func (s *Store) open() (err error) {
 // prepareDir leaves a locked directory of our version, or an error.
 func (s *Store) prepareDir() error {
 	f := s.o.fs
-	if err := f.MkdirAll(s.dir, 0o700); err != nil {
+	if err := s.makeDir(); err != nil {
 		return fmt.Errorf("store: making the directory: %w", err)
 	}
 	names, err := f.List(s.dir)
@@ -178,18 +190,46 @@ func (s *Store) readVersion() (int, error) {
 // that would be missed is written.
 func (s *Store) writeVersion() error {
 	name := filepath.Join(s.dir, versionFile)
+	return s.writeFile(name, fmt.Sprintf("%s%d\n", versionLine, formatVersion))
+}
+
+// writeFile leaves the old file or the new one, and the new one for good once it has returned.
+func (s *Store) writeFile(name, text string) error {
 	f, err := s.o.fs.Create(name+".new", vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(f, "%s%d\n", versionLine, formatVersion)
+	_, err = io.WriteString(f, text)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	if err := s.o.fs.Rename(name+".new", name); err != nil {
 		return err
 	}
-	d, err := s.o.fs.OpenDir(s.dir)
+	return s.syncDir(s.dir)
+}
+
+// makeDir makes the directory, and sees to it that a loss of power does not take it away again, with all that
+// is synced in it: whatever had to be made is an entry of the directory above.
+func (s *Store) makeDir() error {
+	above := []string{}
+	for d := s.dir; ; d = filepath.Dir(d) {
+		if _, err := s.o.fs.Stat(d); err == nil || d == filepath.Dir(d) {
+			break
+		}
+		above = append(above, filepath.Dir(d))
+	}
+	err := s.o.fs.MkdirAll(s.dir, 0o700)
+	for _, d := range above {
+		if err == nil {
+			err = s.syncDir(d)
+		}
+	}
+	return err
+}
+
+func (s *Store) syncDir(name string) error {
+	d, err := s.o.fs.OpenDir(name)
 	if err != nil {
 		return err
 	}
@@ -330,7 +370,7 @@ func (s *Store) closeFiles() error {
 	if err := s.guard(s.db.Close); err != nil {
 		return fmt.Errorf("store: closing: %w", err)
 	}
-	if err := errors.Join(s.mark.file.Sync(), s.mark.file.Close(), s.lock.Close()); err != nil {
+	if err := errors.Join(s.mark.file.Sync(), s.mark.file.Close(), s.noteClosed(), s.lock.Close()); err != nil {
 		return fmt.Errorf("store: closing: %w", err)
 	}
 	return nil

@@ -54,7 +54,8 @@ type Options struct {
 	// Logf is given what goes on inside that an operator may want to know; nil: nobody.
 	Logf func(format string, args ...any)
 
-	fs vfs.FS // For tests that break it; nil: the system's.
+	fs   vfs.FS        // For tests that break it; nil: the system's.
+	boot func() string // For tests that pull the plug; nil: bootID.
 }
 
 const (
@@ -85,6 +86,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.fs == nil {
 		o.fs = vfs.Default
+	}
+	if o.boot == nil {
+		o.boot = bootID
 	}
 	return o, errors.Join(errs...)
 }

@@ -18,6 +18,9 @@ func (s *Store) Scan(prefix []byte, visit func(key, value []byte) error) error {
 
 // ScanRange is Scan for keys from <= k < to; nil for to means no bound.
 func (s *Store) ScanRange(from, to []byte, visit func(key, value []byte) error) error {
+	if err := s.Err(); err != nil {
+		return err
+	}
 	if len(from) == 0 {
 		from = []byte{ownKeys + 1}
 	}
@@ -44,6 +47,9 @@ func (s *Store) ScanRange(from, to []byte, visit func(key, value []byte) error) 
 
 // Get appends the value of a key to dst. ok is false when there is none.
 func (s *Store) Get(dst, key []byte) (value []byte, ok bool, err error) {
+	if err := s.Err(); err != nil {
+		return dst, false, err
+	}
 	v, closer, err := s.db.Get(key)
 	if err == pebble.ErrNotFound {
 		return dst, false, nil

@@ -39,7 +39,7 @@ func TestWhatIsAppendedIsFoundAgain(t *testing.T) {
 			if diff := cmp.Diff(want, contents(t, s)); diff != "" {
 				t.Errorf("after Close: %s", diff)
 			}
-			if r := s.Recovery(); r.Recovered != 2 || r.Reported != 2 || r.Lost != 0 {
+			if r := s.Recovery(); r.Recovered != 2 || r.Reported != 2 || r.Lost != 0 || r.Unclean || r.MachineDown {
 				t.Errorf("recovery %+v", r)
 			}
 			if n := appendSet(s, "d", ""); n != 3 {
@@ -266,6 +266,9 @@ func TestClose(t *testing.T) {
 	}
 	if err := s.Flush(context.Background()); !errors.Is(err, ErrClosed) {
 		t.Errorf("Flush after Close: %v", err)
+	}
+	if err := s.Scan(nil, nil); !errors.Is(err, ErrClosed) {
+		t.Errorf("Scan after Close: %v", err)
 	}
 	s = mustOpen(t, dir, Options{})
 	defer mustClose(t, s)
