@@ -24,27 +24,6 @@ type Options struct {
 	Applied func(Event)
 }
 
-// An Event is a fault that was committed.
-type Event struct {
-	At         time.Time
-	Fault      int    // Its place in Plan.Faults.
-	Name       string // Its name.
-	Action     Action
-	Client     string        // Client Identifier.
-	Connection int           // Of that client, from 0.
-	Direction  Direction     // Of the packet; Either: there was none.
-	Type       packet.Type   // 0: there was no packet.
-	ID         packet.ID     // 0: none.
-	Lasts      time.Duration // 0: it is an instant, or has no end.
-}
-
-func (e Event) String() string {
-	if e.Type == 0 {
-		return fmt.Sprintf("%s of %s", e.Name, e.Client)
-	}
-	return fmt.Sprintf("%s of %s at %v %d going %v", e.Name, e.Client, e.Type, e.ID, e.Direction)
-}
-
 // A Proxy forwards connections to a broker and commits the faults of a plan on them. It is made disarmed and
 // then forwards everything as it is, so that a run can set itself up.
 //
@@ -70,20 +49,6 @@ type Proxy struct {
 
 	mu    sync.Mutex
 	lives map[string]*life // Guarded by mu. By Client Identifier.
-}
-
-// A life is what the proxy knows of a Client Identifier, over all its connections.
-type life struct {
-	// Immutable.
-	id        string
-	concerned []bool // By fault: the pattern matches.
-
-	mu          sync.Mutex
-	triggers    []trigger // By fault.
-	connections int
-	current     *conn // The one connected last, until it ends.
-	outUntil    time.Time
-	timers      []*time.Timer // By fault; nil: not timed, or disarmed.
 }
 
 // NewProxy listens and forwards until Close.
@@ -192,126 +157,6 @@ func (p *Proxy) spend(i int) bool {
 }
 
 func (p *Proxy) refund(i int) { p.spent[i].Add(-1) }
-
-// report tells of a fault on a packet, or, without l and f, on a connection.
-func (p *Proxy) report(i int, c *conn, l *line, f *packet.Frame) {
-	p.reportLasting(i, c, l, f, p.plan.Faults[i].For)
-}
-
-func (p *Proxy) reportLasting(i int, c *conn, l *line, f *packet.Frame, lasts time.Duration) {
-	if p.applied == nil {
-		return
-	}
-	fault := &p.plan.Faults[i]
-	e := Event{
-		At: time.Now(), Fault: i, Name: fault.Name, Action: fault.Action,
-		Client: c.life.id, Connection: c.number, Lasts: lasts,
-	}
-	if f != nil {
-		e.Direction, e.Type, e.ID = l.direction, f.Type, c.identifier(f)
-	}
-	p.reporting.Lock()
-	defer p.reporting.Unlock()
-	p.applied(e)
-}
-
-// identifier is the Packet Identifier of a packet; 0: it has none.
-func (c *conn) identifier(f *packet.Frame) packet.ID {
-	switch f.Type {
-	case packet.PUBLISH:
-		var p packet.Publish
-		p.Decode(c.version, f.Flags, f.Body)
-		return p.ID
-	case packet.CONNECT, packet.CONNACK, packet.PINGREQ, packet.PINGRESP, packet.DISCONNECT, packet.AUTH:
-		return 0
-	}
-	if len(f.Body) < 2 {
-		return 0
-	}
-	return packet.ID(f.Body[0])<<8 | packet.ID(f.Body[1])
-}
-
-// life finds the life of a Client Identifier.
-func (p *Proxy) life(id string) *life {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	x := p.lives[id]
-	if x == nil {
-		n := len(p.plan.Faults)
-		x = &life{id: id, concerned: make([]bool, n), timers: make([]*time.Timer, n)}
-		for i := range p.plan.Faults {
-			x.concerned[i] = matches(p.plan.Faults[i].Client, id)
-		}
-		p.lives[id] = x
-		x.mu.Lock()
-		p.begin(x)
-		x.mu.Unlock()
-	}
-	return x
-}
-
-// begin starts a life's counts and times. The caller holds mu and x.mu.
-func (p *Proxy) begin(x *life) {
-	x.triggers = p.newTriggers(x.id, 0)
-	if c := x.current; c != nil {
-		c.triggers = p.newTriggers(x.id, 1+c.number)
-	}
-	armed, since := p.since()
-	for i := range p.plan.Faults {
-		f := &p.plan.Faults[i]
-		if !armed || !f.timed() || !x.concerned[i] {
-			continue
-		}
-		if x.timers[i] != nil {
-			x.timers[i].Stop()
-		}
-		wait := f.At - since
-		if f.MTTF > 0 {
-			wait = x.triggers[i].exponential(f.MTTF)
-		}
-		p.schedule(x, i, wait)
-	}
-}
-
-func (p *Proxy) newTriggers(id string, connection int) []trigger {
-	all := make([]trigger, len(p.plan.Faults))
-	for i := range all {
-		all[i] = newTrigger(p.plan.Seed, i, id, connection)
-	}
-	return all
-}
-
-// schedule lets fault i befall x's connection after a time. The caller holds x.mu.
-func (p *Proxy) schedule(x *life, i int, wait time.Duration) {
-	var t *time.Timer
-	t = time.AfterFunc(wait, func() {
-		x.mu.Lock()
-		defer x.mu.Unlock()
-		if x.timers[i] != t { // Stopped too late.
-			return
-		}
-		p.befall(x, i)
-	})
-	x.timers[i] = t
-}
-
-// befall commits a timed fault on the connection that x has, if it has one, and schedules its successor. The
-// number of draws does not depend on whether there was a connection.
-func (p *Proxy) befall(x *life, i int) {
-	f, t := &p.plan.Faults[i], &x.triggers[i]
-	lasting := f.For
-	if f.MTTR > 0 {
-		lasting = t.exponential(f.MTTR)
-	}
-	if c := x.current; c != nil && !c.doomed && p.spend(i) {
-		p.reportLasting(i, c, nil, nil, lasting)
-		c.strike(f, lasting)
-	}
-	x.timers[i] = nil
-	if f.MTTF > 0 {
-		p.schedule(x, i, lasting+t.exponential(f.MTTF))
-	}
-}
 
 // accept is the listener's goroutine.
 func (p *Proxy) accept() {
