@@ -27,7 +27,8 @@ func (e *VersionError) Error() string {
 }
 
 // A DamageError means that what the store wrote can not be read back: bits have changed, or
-// files are missing or cut. Nothing was repaired.
+// files are missing or cut. Nothing was repaired. If only the end of the log is concerned,
+// Options.AcceptLoss opens what is before it.
 type DamageError struct {
 	Dir string
 	Err error

@@ -90,6 +90,44 @@ func TestLogIsCut(t *testing.T) {
 	}
 }
 
+// TestLogIsSpoilt has a record in the middle that cannot be read, and good ones behind it: they go too, for
+// what is left must be what some first batches did.
+func TestLogIsSpoilt(t *testing.T) {
+	const n = 2000 // Some blocks of the log: one that is bad cannot be its end.
+	dir := killedCopy(t, n)
+	log := glob(t, dir, "db/*.log")
+	b, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := string(b)
+	b[len(b)/2] ^= 1
+	if err := os.WriteFile(log, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(dir, Options{Sync: OS})
+	var damage *DamageError
+	if !errors.As(err, &damage) {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(log); string(got) != string(b) {
+		t.Error("the log was changed, and nobody has accepted that")
+	}
+	s := mustOpen(t, dir, Options{Sync: OS, AcceptLoss: true})
+	r := s.Recovery()
+	if r.Recovered < n/10 || r.Recovered > n*9/10 || r.Lost != n-r.Recovered || r.Cut == 0 {
+		t.Errorf("%+v", r)
+	}
+	if diff := cmp.Diff(contentAfter(r.Recovered), contents(t, s)); diff != "" {
+		t.Error(diff)
+	}
+	mustClose(t, s)
+	if kept, _ := os.ReadFile(glob(t, dir, "damaged-*")); len(kept) != len(whole) {
+		t.Errorf("%d bytes of the damaged log were kept, of %d", len(kept), len(whole))
+	}
+	mustClose(t, mustOpen(t, dir, Options{Sync: OS}))
+}
+
 // TestHalfARecord is what kill -9 leaves behind: the end of the log belongs to a
 // group that nobody was told of.
 func TestHalfARecord(t *testing.T) {

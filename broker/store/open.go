@@ -42,6 +42,7 @@ type Recovery struct {
 	Reported  uint64        // The newest batch that was reported as durable.
 	Recovered uint64        // The newest batch that is there. More than Reported: written, and not reported any more.
 	Lost      uint64        // Batches that were reported, and are gone; with Options.AcceptLoss only.
+	Cut       int64         // Bytes that were cut off the newest log, for they made no sense; with AcceptLoss only.
 	Unclean   bool          // The last user of the store did not close it.
 	Took      time.Duration // Until the store was ready to be scanned.
 
@@ -95,7 +96,7 @@ func (s *Store) open() (err error) {
 	if err := s.readOpen(); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	if err := s.guard(s.openDB); err != nil {
+	if err := s.openOrCut(); err != nil {
 		return s.openError(err)
 	}
 	if err := s.compareNumbers(); err != nil {

@@ -48,7 +48,8 @@ type Options struct {
 	MemTable int
 
 	// AcceptLoss opens a store although batches that were reported as durable
-	// are missing from the end of its log. Recovery says how many.
+	// are missing from the end of its log, or the log makes no sense from
+	// somewhere on. Recovery says how many.
 	AcceptLoss bool
 
 	// Logf is given what goes on inside that an operator may want to know; nil: nobody.

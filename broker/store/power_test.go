@@ -70,7 +70,16 @@ func pullThePlug(t *testing.T, level Sync, random *rand.Rand) string {
 		}
 		return "loss"
 	case errors.As(err, &damage):
-		t.Logf("%v: %v", level, err)
+		o.AcceptLoss = true
+		s := mustOpen(t, "/data", o)
+		defer mustClose(t, s)
+		r := s.Recovery()
+		if r.Cut == 0 || !r.MachineDown || reported-r.Recovered != r.Lost && r.Reported == reported {
+			t.Errorf("%v: %d was reported, %+v", level, reported, r)
+		}
+		if diff := cmp.Diff(contentAfter(r.Recovered), contents(t, s)); diff != "" {
+			t.Errorf("%v, after %d: %s", level, r.Recovered, diff)
+		}
 		return "damage"
 	case err != nil:
 		t.Fatal(err)
