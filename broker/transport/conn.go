@@ -36,19 +36,26 @@ type Conn struct {
 
 	// Guarded by mu. A flusher keeps using fd, net and out.flight without the lock while flushing is set.
 	fd       int32 // -1: none, or one of net.
+	peer4    addr4 // The peer's address, if it is IPv4.
 	state    state
-	dirty    bool     // On the dirty list of some loop.
-	pressing bool     // On the pressing list of some loop.
-	flushing bool     // Someone is writing.
-	blocked  bool     // The socket was full: wait until it is writable.
-	again    bool     // It became writable while someone was writing.
-	full     bool     // Put has returned false, and the outbox has not been empty since.
-	drained  bool     // Drained is owed.
-	broken   bool     // Writing has failed. Nothing is put any more, but there may be something to read.
-	out      *outbox  // nil: nothing waits.
-	net      *netConn // nil: the socket is fd, and epoll's.
-	end      *ending  // nil until something went wrong or someone closed.
-	peer     netip.AddrPort
+	dirty    bool            // On the dirty list of some loop.
+	pressing bool            // On the pressing list of some loop.
+	flushing bool            // Someone is writing.
+	blocked  bool            // The socket was full: wait until it is writable.
+	again    bool            // It became writable while someone was writing.
+	full     bool            // Put has returned false, and the outbox has not been empty since.
+	drained  bool            // Drained is owed.
+	broken   bool            // Writing has failed. Nothing is put any more, but there may be something to read.
+	out      *outbox         // nil: nothing waits.
+	net      *netConn        // nil: the socket is fd, and epoll's.
+	end      *ending         // nil until something went wrong or someone closed.
+	peer     *netip.AddrPort // The peer's address, if it is IPv6; else nil.
+}
+
+// An addr4 is an IPv4 address and port; port 0: none. In a Conn because a netip.AddrPort is five times the size.
+type addr4 struct {
+	ip   [4]byte
+	port uint16
 }
 
 // state is where a connection is in its life; it only goes forward.

@@ -14,7 +14,9 @@ import (
 func (p *epoll) dial(l *Loop, c *Conn, d dialling) {
 	l.alarms.add(Clock()+int64(d.timeout), c)
 	if d.network == "unix" {
-		p.connect(c, unix.AF_UNIX, &unix.SockaddrUnix{Name: d.address}, d.local)
+		if fd, ok := p.socket(c, unix.AF_UNIX, nil); ok {
+			p.begun(c, fd, unix.Connect(fd, &unix.SockaddrUnix{Name: d.address}))
+		}
 		return
 	}
 	if to, err := netip.ParseAddrPort(d.address); err == nil {
@@ -91,9 +93,17 @@ func localOf(local net.Addr) netip.AddrPort {
 
 func (p *epoll) connectTCP(c *Conn, to netip.AddrPort, local net.Addr) {
 	to = netip.AddrPortFrom(to.Addr().Unmap(), to.Port())
-	c.peer = to
+	c.setPeer(to)
+	if to.Addr().Is4() {
+		if fd, ok := p.socket(c, unix.AF_INET, local); ok {
+			p.begun(c, fd, connectTo(fd, to, &p.to))
+		}
+		return
+	}
 	family, sa := sockaddr(to)
-	p.connect(c, family, sa, local)
+	if fd, ok := p.socket(c, family, local); ok {
+		p.begun(c, fd, unix.Connect(fd, sa))
+	}
 }
 
 func sockaddr(a netip.AddrPort) (family int, sa unix.Sockaddr) {
@@ -107,33 +117,37 @@ func sockaddr(a netip.AddrPort) (family int, sa unix.Sockaddr) {
 	return unix.AF_INET6, sa6
 }
 
-// connect opens the socket. Whether it stands is known when it becomes writable, at once perhaps, but never
-// before this turn is over.
-func (p *epoll) connect(c *Conn, family int, sa unix.Sockaddr, local net.Addr) {
+// socket opens c's socket; false: that failed, or c has been closed meanwhile.
+func (p *epoll) socket(c *Conn, family int, local net.Addr) (fd int, ok bool) {
 	c.mu.Lock()
 	state := c.state
 	c.mu.Unlock()
 	if state != connecting {
-		return
+		return -1, false
 	}
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		c.failDial(os.NewSyscallError("socket", err))
-		return
+		return -1, false
 	}
 	c.mu.Lock()
 	c.fd = int32(fd)
 	c.mu.Unlock()
-	if err = prepare(fd, family, local); err == nil {
-		err = os.NewSyscallError("connect", unix.Connect(fd, sa))
-		if unwrapErrno(err) == unix.EINPROGRESS {
-			err = nil
-		}
+	if err := prepare(fd, family, local); err != nil {
+		c.failDial(err)
+		return -1, false
 	}
-	if err == nil {
-		err = p.register(fd, c.slot, interest)
+	return fd, true
+}
+
+// begun takes the result of connecting. Whether the connection stands is known when the socket becomes writable, at
+// once perhaps, but never before this turn is over.
+func (p *epoll) begun(c *Conn, fd int, err error) {
+	if err != nil && err != unix.EINPROGRESS {
+		c.failDial(os.NewSyscallError("connect", err))
+		return
 	}
-	if err != nil {
+	if err := p.register(fd, c.slot, interest); err != nil {
 		c.failDial(err)
 	}
 }
@@ -159,23 +173,19 @@ func prepare(fd, family int, local net.Addr) error {
 	return os.NewSyscallError("bind", unix.Bind(fd, sa))
 }
 
-// connected finds out what became of connecting; false: it failed.
-func (p *epoll) connected(l *Loop, c *Conn) bool {
-	errno, err := unix.GetsockoptInt(int(c.fd), unix.SOL_SOCKET, unix.SO_ERROR)
-	if err == nil && errno != 0 {
-		err = unix.Errno(errno)
-	}
-	if err != nil {
-		c.failDial(os.NewSyscallError("connect", err))
-		return false
+// connected finds out what became of connecting; false: it failed. A socket that is writable, and nothing else, stands,
+// and need not be asked.
+func (p *epoll) connected(l *Loop, c *Conn, events uint32) bool {
+	if events&(unix.EPOLLHUP|unix.EPOLLERR) != 0 {
+		errno, err := unix.GetsockoptInt(int(c.fd), unix.SOL_SOCKET, unix.SO_ERROR)
+		if err == nil && errno != 0 {
+			err = unix.Errno(errno)
+		}
+		if err != nil {
+			c.failDial(os.NewSyscallError("connect", err))
+			return false
+		}
 	}
 	l.opened(c)
 	return true
-}
-
-func unwrapErrno(err error) error {
-	if e, ok := err.(*os.SyscallError); ok {
-		return e.Err
-	}
-	return err
 }

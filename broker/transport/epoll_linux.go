@@ -2,6 +2,7 @@ package transport
 
 import (
 	"math"
+	"net"
 	"os"
 	"syscall"
 	"time"
@@ -54,6 +55,9 @@ type epoll struct {
 	listeners []*epollListener
 	parts     [iovBatch][]byte
 	iov       [iovBatch]unix.Iovec
+	to        unix.RawSockaddrInet4 // Scratch of dialling.
+	lent      net.TCPAddr           // See lend.
+	lentIP    [4]byte
 }
 
 func newEpoll(precise, spin bool) (driver, error) {
@@ -178,7 +182,7 @@ func (p *epoll) dispatch(l *Loop) {
 // serve serves one connection's event.
 func (p *epoll) serve(l *Loop, c *Conn, events uint32) {
 	if events&(unix.EPOLLOUT|unix.EPOLLHUP|unix.EPOLLERR) != 0 {
-		if c.writable() == connecting && !p.connected(l, c) {
+		if c.writable() == connecting && !p.connected(l, c, events) {
 			return
 		}
 	}

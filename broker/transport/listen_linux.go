@@ -26,6 +26,7 @@ type epollListener struct {
 
 	// Owned by home.
 	name int // In epoll.listeners.
+	from unix.RawSockaddrAny
 
 	mu   sync.Mutex
 	path string // Of a unix socket, to be removed.
@@ -104,11 +105,11 @@ func (ln *epollListener) acceptBatch(l *Loop) {
 		if ln.fd < 0 {
 			return
 		}
-		fd, sa, err := unix.Accept4(ln.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		fd, peer, err := acceptFrom(ln.fd, &ln.from)
 		switch err {
 		case nil:
 			l.stats.Accepts++
-			ln.deal(l, fd, sa)
+			ln.deal(l, fd, peer)
 		case unix.EAGAIN:
 			return
 		case unix.EINTR, unix.ECONNABORTED, unix.EPROTO:
@@ -122,32 +123,33 @@ func (ln *epollListener) acceptBatch(l *Loop) {
 	l.alarms.add(l.now+1, ln)
 }
 
-func (ln *epollListener) deal(l *Loop, fd int, sa unix.Sockaddr) {
+func (ln *epollListener) deal(l *Loop, fd int, peer netip.AddrPort) {
 	to := l.loops.pick()
 	if to == l {
-		ln.welcome(l, fd, sa)
+		ln.welcome(l, fd, peer)
 		return
 	}
-	if !to.Post(func() { ln.welcome(to, fd, sa) }) {
+	if !to.Post(func() { ln.welcome(to, fd, peer) }) {
 		unix.Close(fd)
 	}
 }
 
 // welcome makes the connection, on its loop.
-func (ln *epollListener) welcome(l *Loop, fd int, sa unix.Sockaddr) {
+func (ln *epollListener) welcome(l *Loop, fd int, peer netip.AddrPort) {
 	if l.stopping {
 		unix.Close(fd)
 		return
 	}
-	peer := peerOf(sa)
-	h := ln.accept(l, addrOf(peer))
+	p := l.drv.(*epoll)
+	h := ln.accept(l, p.lend(peer))
 	if h == nil {
 		unix.Close(fd)
 		return
 	}
-	c := &Conn{loop: l, h: h, fd: int32(fd), peer: peer}
+	c := &Conn{loop: l, h: h, fd: int32(fd)}
+	c.setPeer(peer)
 	l.enter(c)
-	if err := l.drv.(*epoll).register(fd, c.slot, interest); err != nil {
+	if err := p.register(fd, c.slot, interest); err != nil {
 		c.failDial(err)
 		return
 	}
@@ -191,31 +193,13 @@ func (ln *epollListener) closeFD() {
 	}
 }
 
-// peerOf is a socket address without what makes it large; that of a unix socket is zero.
-func peerOf(sa unix.Sockaddr) netip.AddrPort {
-	switch sa := sa.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr).Unmap(), uint16(sa.Port))
-	}
-	return netip.AddrPort{}
-}
-
-func addrOf(peer netip.AddrPort) net.Addr {
-	if !peer.IsValid() {
-		return &net.UnixAddr{Net: "unix"}
-	}
-	return net.TCPAddrFromAddrPort(peer)
-}
-
 func (p *epoll) remoteAddr(c *Conn) net.Addr {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.net != nil {
 		return c.net.remoteAddr()
 	}
-	return addrOf(c.peer)
+	return addrOf(c.peerAddr())
 }
 
 // localAddr asks the kernel, under the lock, so that the descriptor stays what it is meanwhile. It is not asked for often.

@@ -25,7 +25,8 @@ type Loops struct {
 	done      chan struct{}             // Closed when Close begins.
 }
 
-// acceptFunc makes the handler of an accepted connection, on the loop that it will live on. nil refuses it.
+// acceptFunc makes the handler of an accepted connection, on the loop that it will live on. nil refuses it. remote is lent until
+// it returns: who wants to keep the address has it from Conn.RemoteAddr.
 type acceptFunc func(l *Loop, remote net.Addr) Handler
 
 // New starts loops.
@@ -83,7 +84,7 @@ func (ls *Loops) Each(f func(l *Loop)) {
 }
 
 // Listen accepts on a URL: tcp://host:port, unix:///path. Connections are spread over the loops in turn; accept makes the
-// handler of each, on the loop that it will live on (nil: the connection is refused). The address it listens on (port 0 resolved) is
+// handler of each, on the loop that it will live on (nil: the connection is refused); remote is lent until accept returns. The address it listens on (port 0 resolved) is
 // returned by the listener's Addr; its Accept is not to be used.
 func (ls *Loops) Listen(url string, accept func(l *Loop, remote net.Addr) Handler) (net.Listener, error) {
 	network, address, err := splitURL(url)
