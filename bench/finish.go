@@ -122,6 +122,7 @@ func (r *run) drained() *result.Drained {
 	}
 	last := back
 	for _, b := range ask(r, func(w *worker) backlog { return w.backlog }) {
+		d.Queued -= b.early
 		d.Delivered += b.came
 		last = max(last, b.last)
 	}

@@ -38,19 +38,21 @@ type worker struct {
 	backlog backlog
 }
 
-// A backlog is what was queued for the subscribers while they were offline, and has come since.
+// A backlog is what became of the messages that were due while their subscribers were offline.
 type backlog struct {
-	came int64 // Deliveries,
-	last int64 // the last of them at this time, transport.Clock.
+	early int64 // Came before the return: they had overtaken the DISCONNECT, and were never queued.
+	came  int64 // Came after it,
+	last  int64 // the last of them at this time, transport.Clock.
 }
 
-// add counts a delivery of a message that was due while its subscriber was away. What came before the
-// return had overtaken the DISCONNECT.
+// add counts a delivery at now; the return is at back.
 func (b *backlog) add(now, back int64) {
-	if now >= back {
-		b.came++
-		b.last = now
+	if now < back {
+		b.early++
+		return
 	}
+	b.came++
+	b.last = now
 }
 
 // An absence ends with a reconnection.

@@ -38,7 +38,7 @@ type Connecting struct {
 type Drained struct {
 	Clients   int64   `json:"clients"`         // Subscribers that were offline.
 	Away      float64 `json:"away_s"`          // For so long.
-	Queued    int64   `json:"queued"`          // Deliveries that fell due for them meanwhile.
+	Queued    int64   `json:"queued"`          // Deliveries that fell due for them meanwhile, less those that had overtaken their DISCONNECT.
 	Delivered int64   `json:"delivered"`       // Of those.
 	Seconds   float64 `json:"seconds"`         // From the instant they began to connect again to the last of those.
 	Rate      float64 `json:"delivered_per_s"` // Delivered in those seconds, a second.

@@ -210,8 +210,8 @@ func counted(t *testing.T, name, dir string) {
 		t.Errorf("%d sent, %d delivered; the plan has %d and %d", c.Attempted, c.Delivered, p.Offered(0, p.End()), p.Expected(0, p.End()))
 	}
 	if from, to := p.Away(); to > 0 {
-		if want := p.Expected(from, min(to, p.End())); s.Drained == nil || s.Drained.Queued != want || s.Drained.Delivered != want {
-			t.Errorf("drained %+v, want %d", s.Drained, want)
+		if due := p.Expected(from, min(to, p.End())); s.Drained == nil || s.Drained.Queued > due || s.Drained.Queued < due/2 || s.Drained.Delivered != s.Drained.Queued {
+			t.Errorf("drained %+v of %d", s.Drained, due)
 		}
 	}
 	if p.Churn.Rate > 0 && s.Measured.Reconnects == 0 {
