@@ -176,3 +176,24 @@ func TestSuiteIsWhole(t *testing.T) {
 		}
 	}
 }
+
+// TestReadme: the example of the README is a profile, and means what the text says.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "```yaml\n")
+	example, _, _ := strings.Cut(rest, "```")
+	if err := fits(t, schema(t), []byte(example)); err != nil {
+		t.Error(err)
+	}
+	p, err := profile.Read("README.md", []byte(example), read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := p.Of("persistent")
+	if err != nil || s.Get("publishers") != "1000" || s.Get("payload") != "180" || s.Get("clean-session") != "false" {
+		t.Errorf("%v, %v", err, s)
+	}
+}
