@@ -1,6 +1,8 @@
 package transport
 
 import (
+	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +14,7 @@ type dialling struct {
 	network, address string
 	local            net.Addr // nil: the kernel chooses.
 	timeout          time.Duration
+	shake            shake // What comes before the protocol, unless shake.a.plain().
 }
 
 // defaultDialTimeout is used for a timeout that is not positive.
@@ -20,20 +23,34 @@ const defaultDialTimeout = 30 * time.Second
 // Dial opens a connection to a URL, asynchronously; h is told by Opened or Closed, not before Dial has returned. local may be nil.
 // What is put before Opened is sent then. Call it on the loop.
 func (l *Loop) Dial(url string, local net.Addr, timeout time.Duration, h Handler) *Conn {
+	return l.DialTLS(url, nil, local, timeout, h)
+}
+
+// DialTLS is Dial with a configuration of this connection's own, which must not change any more; nil: Options.ClientTLS. Without a
+// ServerName it is copied, to have that of the URL.
+func (l *Loop) DialTLS(url string, config *tls.Config, local net.Addr, timeout time.Duration, h Handler) *Conn {
 	c := &Conn{loop: l, h: h, fd: -1}
 	l.enter(c)
 	l.stats.Dials++
 	if timeout <= 0 {
 		timeout = defaultDialTimeout
 	}
-	network, address, err := splitURL(url)
+	if config == nil {
+		config = l.loops.opts.ClientTLS
+	}
+	a, err := parseURL(url)
+	d := dialling{a.network, a.at, local, timeout, shake{a: a, tls: config, timeout: timeout}}
 	switch {
 	case err != nil:
 		c.failDial(err)
 	case l.stopping:
 		c.failDial(net.ErrClosed)
+	case a.proxy:
+		c.failDial(errDialProxy)
+	case !a.plain():
+		l.dialNet(c, d)
 	default:
-		l.drv.dial(l, c, dialling{network, address, local, timeout})
+		l.drv.dial(l, c, d)
 	}
 	return c
 }
@@ -44,4 +61,55 @@ func (c *Conn) failDial(err error) {
 		err = fmt.Errorf("transport: dial: %w", err)
 	}
 	c.finish(ending{reason: err, found: true, now: true})
+}
+
+// tardy is how much later than a handshake's own time its connection is given up: it can say better what was missing.
+const tardy = 250 * time.Millisecond
+
+// dialNet connects with package net on a goroutine, which then becomes the connection's reader.
+func (l *Loop) dialNet(c *Conn, d dialling) {
+	if !l.loops.begin() {
+		c.failDial(net.ErrClosed)
+		return
+	}
+	wait := d.timeout
+	if !d.shake.a.plain() {
+		wait += tardy
+	}
+	l.alarms.add(Clock()+int64(wait), c)
+	ctx, cancel := context.WithCancel(context.Background())
+	c.net = newNetConn(cancel)
+	go func() {
+		defer l.loops.wg.Done()
+		defer cancel()
+		nc, err := l.connect(ctx, d)
+		l.take()
+		if err != nil {
+			c.failDial(err)
+			l.leave()
+			if nc != nil {
+				part(nc)
+			}
+			return
+		}
+		stands := l.stand(c, nc)
+		l.leave()
+		if stands {
+			c.serve()
+		}
+	}()
+}
+
+// connect makes the connection, up to where its protocol begins. With an error there may be a nc, to be parted from.
+func (l *Loop) connect(ctx context.Context, d dialling) (nc net.Conn, err error) {
+	dialer := net.Dialer{LocalAddr: d.local, KeepAlive: -1}
+	nc, err = dialer.DialContext(ctx, d.network, d.address)
+	if err != nil || d.shake.a.plain() {
+		return nc, err
+	}
+	g := &guardedConn{Conn: nc, gate: l.loops.gate}
+	if nc, err = d.shake.do(ctx, g); err != nil {
+		return g, err
+	}
+	return nc, nil
 }

@@ -1,8 +1,11 @@
 package transport
 
 import (
+	"crypto/tls"
 	"errors"
+	"net"
 	"runtime"
+	"time"
 )
 
 // A Handler is the protocol of one connection. Its methods are called one at a time, on the connection's Loop.
@@ -53,6 +56,14 @@ type Options struct {
 	ReadBuffer int  // One for each loop, bytes; default 64 KiB.
 	Precise    bool // The loop's turns are timed to about 60 µs instead of 1 ms (epoll: a locked thread in epoll_pwait2), for pacing. Ignored by Goroutine.
 	Spin       bool // The loops never sleep: each keeps a CPU busy, and nobody pays for waking it. For measuring a peer at its limit. Implies Precise.
+
+	ServerTLS *tls.Config // For listeners of tls:// and wss://, which need it.
+	ClientTLS *tls.Config // For Dial of tls:// and wss://; nil: verified by the system's roots. Without a ServerName it is the URL's host.
+
+	Handshakes       int           // TLS, WebSocket and PROXY protocol handshakes of one listener at a time; default 4096.
+	HandshakeTimeout time.Duration // Of each of them; default 10 s. (When dialling, the timeout of Dial includes it.)
+	// HandshakeFailed, if not nil, is told why a client that had said something came to nothing. Any goroutine calls it.
+	HandshakeFailed func(remote net.Addr, err error)
 }
 
 const (
@@ -86,6 +97,18 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.ReadBuffer == 0 {
 		o.ReadBuffer = defaultReadBuffer
+	}
+	if o.Handshakes < 0 || o.HandshakeTimeout < 0 {
+		errs = append(errs, errors.New("transport: Handshakes and HandshakeTimeout must not be negative"))
+	}
+	if o.Handshakes == 0 {
+		o.Handshakes = defaultHandshakes
+	}
+	if o.HandshakeTimeout == 0 {
+		o.HandshakeTimeout = defaultHandshakeTimeout
+	}
+	if o.ClientTLS == nil {
+		o.ClientTLS = &tls.Config{}
 	}
 	return o, errors.Join(errs...)
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -14,6 +13,7 @@ type Loops struct {
 	// Immutable.
 	opts     Options
 	loops    []*Loop
+	gate     gate
 	pressing int // From how many bytes an outbox is flushed before the end of the turn.
 
 	wg   sync.WaitGroup // Every goroutine that was started.
@@ -35,7 +35,7 @@ func New(o Options) (*Loops, error) {
 	if err != nil {
 		return nil, err
 	}
-	ls := &Loops{opts: o, pressing: o.Outbox / 4, listeners: map[net.Listener]struct{}{}, done: make(chan struct{})}
+	ls := &Loops{opts: o, gate: newGate(), pressing: o.Outbox / 4, listeners: map[net.Listener]struct{}{}, done: make(chan struct{})}
 	for i := range o.Loops {
 		l := newLoop(ls, i)
 		if o.Driver == Epoll {
@@ -83,16 +83,22 @@ func (ls *Loops) Each(f func(l *Loop)) {
 	wg.Wait()
 }
 
-// Listen accepts on a URL: tcp://host:port, unix:///path. Connections are spread over the loops in turn; accept makes the
+// Listen accepts on a URL: tcp, tls, ws or wss://host:port, unix:///path. A WebSocket may have a path behind the port: then no other is
+// served. ?proxy=v2 at the end: every client has a PROXY protocol header in front of it. Connections are spread over the loops in turn; accept makes the
 // handler of each, on the loop that it will live on (nil: the connection is refused); remote is lent until accept returns. The address it listens on (port 0 resolved) is
 // returned by the listener's Addr; its Accept is not to be used.
 func (ls *Loops) Listen(url string, accept func(l *Loop, remote net.Addr) Handler) (net.Listener, error) {
-	network, address, err := splitURL(url)
+	a, err := parseURL(url)
 	if err != nil {
 		return nil, err
 	}
-	home := ls.pickHome()
-	ln, err := home.drv.listen(home, network, address, accept)
+	var ln net.Listener
+	if a.plain() {
+		home := ls.pickHome()
+		ln, err = home.drv.listen(home, a.network, a.at, accept)
+	} else {
+		ln, err = ls.listenLayered(a, accept)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("transport: %w", err)
 	}
@@ -165,15 +171,4 @@ func (ls *Loops) Close() error {
 	}
 	ls.wg.Wait()
 	return errors.Join(errs...)
-}
-
-func splitURL(url string) (network, address string, err error) {
-	scheme, rest, ok := strings.Cut(url, "://")
-	switch {
-	case !ok:
-		return "", "", fmt.Errorf("transport: %q is not a URL like tcp://host:port", url)
-	case scheme == "tcp", scheme == "unix" && rest != "":
-		return scheme, rest, nil
-	}
-	return "", "", fmt.Errorf("transport: cannot carry %q: want tcp://host:port or unix:///path", url)
 }

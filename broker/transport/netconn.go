@@ -65,7 +65,11 @@ func (l *Loop) stand(c *Conn, nc net.Conn) bool {
 // must not have its bytes read from behind its back.
 func (n *netConn) bind(c *Conn) {
 	var sc syscall.Conn
-	switch nc := n.nc.(type) {
+	of := n.nc
+	if p, ok := of.(*proxiedConn); ok {
+		of = p.Conn
+	}
+	switch nc := of.(type) {
 	case *net.TCPConn:
 		sc = nc
 	case *net.UnixConn:
@@ -247,10 +251,7 @@ func (n *netConn) hangup(l *Loop, reset bool) {
 			return
 		}
 		n.last = n.nc
-		under := n.nc
-		if w, ok := n.nc.(interface{ NetConn() net.Conn }); ok {
-			under = w.NetConn()
-		}
+		under := bottom(n.nc)
 		if t, ok := under.(*net.TCPConn); ok && reset {
 			t.SetLinger(0)
 			n.last = t // Without goodbye.
@@ -301,19 +302,20 @@ func (ls *Loops) Serve(ln net.Listener, accept func(l *Loop, remote net.Addr) Ha
 	go func() {
 		defer ls.wg.Done()
 		defer ls.forget(ln)
-		ls.acceptFrom(ln, accept)
+		ls.acceptEach(ln, func(l *Loop, nc net.Conn) { l.welcome(nc, accept) })
 	}()
 	return nil
 }
 
-func (ls *Loops) acceptFrom(ln net.Listener, accept acceptFunc) {
+// acceptEach has welcome called for each connection, with the loop that it is for.
+func (ls *Loops) acceptEach(ln net.Listener, welcome func(l *Loop, nc net.Conn)) {
 	for {
 		nc, err := ln.Accept()
 		l := ls.pick()
 		switch {
 		case err == nil:
 			l.count(Stats{Accepts: 1})
-			l.welcome(nc, accept)
+			welcome(l, nc)
 		case errors.Is(err, net.ErrClosed) || !ls.open():
 			return
 		case permanent(err):

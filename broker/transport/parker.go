@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"context"
 	"math"
 	"net"
 	"time"
@@ -98,29 +97,4 @@ func (p *parker) listen(l *Loop, network, address string, accept acceptFunc) (ne
 	return ln, nil
 }
 
-// dial connects on a goroutine, which then becomes the connection's reader.
-func (p *parker) dial(l *Loop, c *Conn, d dialling) {
-	if !l.loops.begin() {
-		c.failDial(net.ErrClosed)
-		return
-	}
-	l.alarms.add(Clock()+int64(d.timeout), c)
-	ctx, cancel := context.WithCancel(context.Background())
-	c.net = newNetConn(cancel)
-	go func() {
-		defer l.loops.wg.Done()
-		defer cancel()
-		nc, err := (&net.Dialer{LocalAddr: d.local, KeepAlive: -1}).DialContext(ctx, d.network, d.address)
-		l.take()
-		if err != nil {
-			c.failDial(err)
-			l.leave()
-			return
-		}
-		stands := l.stand(c, nc)
-		l.leave()
-		if stands {
-			c.serve()
-		}
-	}()
-}
+func (p *parker) dial(l *Loop, c *Conn, d dialling) { l.dialNet(c, d) }

@@ -11,8 +11,10 @@ type Stats struct {
 	Accepts      uint64
 	AcceptErrors uint64 // Times that accepting had to pause, for want of descriptors for example.
 	Dials        uint64
-	Closes       uint64 // Connections that have ended, dialling that failed with them.
-	Conns        uint64 // Connections that stand now, or are being dialled.
+	// Clients that came to nothing in a TLS, WebSocket or PROXY protocol handshake.
+	HandshakeErrors uint64
+	Closes          uint64 // Connections that have ended, dialling that failed with them.
+	Conns           uint64 // Connections that stand now, or are being dialled.
 }
 
 func (s *Stats) add(t Stats) {
@@ -25,6 +27,7 @@ func (s *Stats) add(t Stats) {
 	s.Accepts += t.Accepts
 	s.AcceptErrors += t.AcceptErrors
 	s.Dials += t.Dials
+	s.HandshakeErrors += t.HandshakeErrors
 	s.Closes += t.Closes
 	s.Conns += t.Conns
 }
