@@ -20,7 +20,7 @@ broker/topic:
 broker/session:     broker/packet
 broker/journal:     broker/packet broker/session
 broker/store:       github.com/cockroachdb/pebble/v2
-broker/transport:   golang.org/x/sys/unix
+broker/transport:   github.com/gobwas/ws golang.org/x/sys/unix
 broker:             broker/packet broker/session broker/topic broker/transport
 
 bench/plan:         broker/packet
