@@ -35,8 +35,21 @@ type Config struct {
 
 	// Progress, if not nil, is called once an interval, and with each change of phase; total is the planned length in seconds. It must not keep iv.
 	Progress func(iv *result.Interval, total float64)
+	// Events, if not nil, is asked with each interval for what has been done to the run since: faults, for example.
+	Events func() []Event
+	// Ceiling is what this generator is known to reach against a broker that does next to nothing, messages a second; 0: not known.
+	Ceiling float64
 	// Measuring, if not nil, is called when the measured part begins and when it ends.
 	Measuring func(begins bool)
+}
+
+// An Event is something that was done to a run from outside.
+type Event struct {
+	At    time.Time
+	Lasts time.Duration // 0: it was an instant.
+	Kind  result.EventKind
+	Name  string
+	Text  string
 }
 
 const (

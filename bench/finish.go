@@ -194,7 +194,8 @@ func (r *run) cost(s *result.Summary) {
 	seconds := float64(end.at-l.begin.at) / 1e9
 	delivered := int64(end.counters.Delivered - l.begin.counters.Delivered)
 	price := func(m *meter, a, b measure.Usage) *result.ProcessCost {
-		if m.peak == 0 || b.CPU < a.CPU || b.CPU == a.CPU && !r.plan.Idle() {
+		// Of a process that has gone, and whose place another has taken, only the beginning is known.
+		if m.process == nil || m.peak == 0 || b.CPU < a.CPU || b.CPU == a.CPU && !r.plan.Idle() {
 			return nil
 		}
 		c := result.NewProcessCost(usage(a, b), seconds, delivered)
@@ -229,6 +230,7 @@ func (r *run) evidence(s *result.Summary, t *measure.Totals, unsent int64) measu
 		ResponseP50: duration(s.Response.P50),
 		OfferedRate: s.Measured.OfferedRate,
 		RaceBuild:   measure.RaceBuild, ClockAnomalies: int64(t.Counters.Negative), OverRange: int64(t.Counters.OverRange),
+		Ceiling:        r.cfg.Ceiling,
 		GeneratorFiles: l.files, FileLimit: measure.DescribeMachine().FileLimit,
 		Stalled: -1, Steal: -1, ForeignCPU: -1, GeneratorCPU: -1,
 	}

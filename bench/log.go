@@ -171,6 +171,7 @@ func (l *log) collect() {
 	l.last = now
 	l.watch(iv.Clients, now)
 	l.write(iv, merged)
+	l.events()
 }
 
 func (l *log) fill(iv *result.Interval, merged *measure.Interval, now int64) {
@@ -184,6 +185,48 @@ func (l *log) fill(iv *result.Interval, merged *measure.Interval, now int64) {
 	l.files = max(l.files, l.generator.last.Files)
 	if q := result.QuantilesOf(merged.Series.Response); q.Count > 0 {
 		l.tail999 = time.Duration(q.P999 * 1e9)
+	}
+}
+
+// mostEvents of one name are told one by one within an interval. More of them are a state and no events, and a delay of every packet
+// would fill the file.
+const mostEvents = 10
+
+// events writes what was done to the run since the last interval.
+func (l *log) events() {
+	if l.run.cfg.Events == nil {
+		return
+	}
+	all := l.run.cfg.Events()
+	var names []string
+	byName := map[string][]Event{}
+	for _, e := range all {
+		if byName[e.Name] == nil {
+			names = append(names, e.Name)
+		}
+		byName[e.Name] = append(byName[e.Name], e)
+	}
+	for _, name := range names {
+		l.writeEvents(byName[name])
+	}
+}
+
+// writeEvents writes events of one name, in the order in which they happened.
+func (l *log) writeEvents(all []Event) {
+	since := func(t time.Time) float64 { return t.Sub(l.run.started).Seconds() }
+	if first, last := all[0], all[len(all)-1]; len(all) > mostEvents {
+		l.writer.Event(&result.Event{
+			At: since(first.At), Until: since(last.At.Add(last.Lasts)), Kind: first.Kind, Name: first.Name, Count: int64(len(all)),
+			Text: fmt.Sprintf("%d times; the first: %s", len(all), first.Text),
+		})
+		return
+	}
+	for _, e := range all {
+		x := result.Event{At: since(e.At), Kind: e.Kind, Name: e.Name, Count: 1, Text: e.Text}
+		if e.Lasts > 0 {
+			x.Until = since(e.At.Add(e.Lasts))
+		}
+		l.writer.Event(&x)
 	}
 }
 

@@ -27,8 +27,9 @@ type run struct {
 	pubs       []*publisher
 	subs       []*subscriber
 	departures []plan.Departure
-	origin     int64 // transport.Clock at the run's beginning: zero of the result's times and of the stamps.
-	start      int64 // transport.Clock at which publishing begins; set before the workers are told to publish.
+	origin     int64     // transport.Clock at the run's beginning: zero of the result's times and of the stamps.
+	started    time.Time // origin, for events from outside.
+	start      int64     // transport.Clock at which publishing begins; set before the workers are told to publish.
 
 	// Atomic. How many have passed each barrier; changed is nudged with each step.
 	connected, subscribed, probed atomic.Int64
@@ -66,7 +67,7 @@ func Run(ctx context.Context, cfg Config) (*result.Run, error) {
 
 func newRun(cfg Config) (*run, error) {
 	r := &run{
-		cfg: cfg, plan: &cfg.Plan, origin: transport.Clock(),
+		cfg: cfg, plan: &cfg.Plan, origin: transport.Clock(), started: time.Now(),
 		changed: make(chan struct{}, 1), began: map[result.Phase]int64{},
 	}
 	text, err := json.Marshal(r.plan)
@@ -78,7 +79,10 @@ func newRun(cfg Config) (*run, error) {
 	m.Start, m.Plan, m.Machine = time.Now().UTC(), text, measure.DescribeMachine()
 	m.Machine.GeneratorCPUs = cpus
 	m.RunID, m.Seed, m.Workload = r.plan.Run, r.plan.Seed, describe(r.plan, m.Workload)
-	m.Broker.URL, m.Broker.PID = cfg.Client.URL, cfg.BrokerPID
+	m.Broker.PID = cfg.BrokerPID
+	if m.Broker.URL == "" { // Otherwise it is behind a proxy.
+		m.Broker.URL = cfg.Client.URL
+	}
 	groups := cfg.Engine.Groups()
 	r.ledger = measure.NewLedger(r.plan, len(groups))
 	r.departures = r.plan.Departures()

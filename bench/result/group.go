@@ -50,6 +50,7 @@ var fields = []field{
 	{"arrivals", func(m *Manifest) string { return m.Workload.Arrivals + " arrivals" }, refused},
 	{"window", func(m *Manifest) string { return fmt.Sprintf("window %d", m.Workload.Window) }, refused},
 	{"churn", func(m *Manifest) string { return fmt.Sprintf("churn %g/s", m.Workload.ChurnPerSec) }, refused},
+	{"faults", func(m *Manifest) string { return faultText(m.Workload.Faults) }, refused},
 	{"clean start", func(m *Manifest) string { return fmt.Sprintf("clean start %t", m.Workload.CleanStart) }, refused},
 	{"engine", func(m *Manifest) string { return m.Workload.Engine + " engine" }, refused},
 	{"cpu", func(m *Manifest) string { return fmt.Sprintf("%d x %s", m.Machine.Cores, m.Machine.CPU) }, refused},
@@ -77,6 +78,13 @@ func plain(config map[string]string) string {
 	}
 	slices.Sort(all)
 	return strings.Join(all, " ")
+}
+
+func faultText(faults string) string {
+	if faults == "" {
+		return "no faults"
+	}
+	return "faults " + faults
 }
 
 func plainInts(levels []int) string {

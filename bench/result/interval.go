@@ -58,7 +58,7 @@ type Event struct {
 	Until float64   `json:"until_s,omitempty"` // 0: an instant.
 	Kind  EventKind `json:"kind"`
 	Name  string    `json:"name"`            // Short: "measure", "rst", "kill", "pause", "take-over".
-	Count int64     `json:"count,omitempty"` // Clients concerned.
+	Count int64     `json:"count,omitempty"` // Clients concerned; of a fault, how many times.
 	Text  string    `json:"text,omitempty"`  // A sentence, if there is more to say.
 }
 

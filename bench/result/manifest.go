@@ -28,6 +28,18 @@ type Manifest struct {
 	Workload Workload `json:"workload"`
 	Broker   Broker   `json:"broker"`
 	Machine  Machine  `json:"machine"` // Of the generator, and of the broker too where CoLocated.
+
+	Calibration *Calibration `json:"calibration,omitempty"` // nil: this machine has not been calibrated, or not for such a run.
+}
+
+// A Calibration is what generator and kernel can do by themselves on this machine, with messages like those of the run: what a broker could
+// at best look like here.
+type Calibration struct {
+	Ceiling   float64 `json:"generator_ceiling_per_s"`       // Messages a second of the generator against a broker that does next to nothing.
+	Generator float64 `json:"generator_cpu_s_per_message"`   // CPU time of the generator for one of them, sending and receiving.
+	Null      float64 `json:"null_broker_cpu_s_per_message"` // CPU time of that broker.
+	Relay     float64 `json:"relay_cpu_s_per_message"`       // CPU time of a process that only moves the bytes of a message: the kernel's floor.
+	RelayPeer float64 `json:"relay_peer_cpu_s_per_message"`  // CPU time of who sends to it and receives from it.
 }
 
 // Tool is the program that made the file.
@@ -58,6 +70,7 @@ type Workload struct {
 	Duration      float64 `json:"duration_s"`               // Of the measure phase, planned.
 	ChurnPerSec   float64 `json:"churn_per_s,omitempty"`    // Connections ended a second; 0: none.
 	CleanStart    bool    `json:"clean_start"`              //
+	Faults        string  `json:"faults,omitempty"`         // As the command line put them, joined by spaces.
 	SharedMembers int     `json:"shared_members,omitempty"` // Of each shared subscription; 0: none.
 }
 
