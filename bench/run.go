@@ -111,6 +111,10 @@ func describe(p *plan.Plan, w result.Workload) result.Workload {
 	w.Topics, w.FanOut, w.Window = p.Publishers, p.FanOut(), p.Window
 	w.WarmUp, w.Duration = time.Duration(p.Warmup).Seconds(), time.Duration(p.Duration).Seconds()
 	w.ChurnPerSec, w.CleanStart = p.Churn.Rate, p.SubscriberSession == plan.Clean
+	w.Offline, w.ConnectPerSec = time.Duration(p.Offline.For).Seconds(), p.ConnectRate
+	if p.ShareName != "" {
+		w.SharedMembers = p.Subscribers
+	}
 	return w
 }
 

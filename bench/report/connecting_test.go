@@ -21,6 +21,7 @@ func TestSilentAndOffline(t *testing.T) {
 	golden(t, "idle.txt", summaryText(t, silent, 0, false))
 
 	away := ordinary().run()
+	away.Manifest.Workload.Offline = 11
 	away.Summary.Drained = &result.Drained{Clients: 100, Away: 11, Queued: 100_000, Delivered: 99_000, Seconds: 0.25, Rate: 396_000}
 	golden(t, "offline.txt", summaryText(t, away, 0, false))
 }

@@ -38,18 +38,25 @@ func Summary(w io.Writer, r *result.Run, width int, color bool) error {
 	return t.err
 }
 
-// verdict writes whether the run may be believed, if it may not, and then what became of the promises.
-func (t *terminal) verdict(s *result.Summary) {
+// A judgement is a sentence of the verdict. Its contract is nil where the sentence is about the whole run.
+type judgement struct {
+	mark     style
+	text     string
+	contract *result.Contract
+}
+
+// judgements are whether the run may be believed, if it may not, and then what became of the promises.
+func judgements(s *result.Summary) (all []judgement) {
 	switch {
 	case s.Outcome == result.Failed:
-		t.paragraph(red, 0, "FAILED: the run could not be carried out")
+		all = append(all, judgement{mark: red, text: "FAILED: the run could not be carried out"})
 	case s.Validity == result.ValidityInvalid:
-		t.paragraph(red, 0, "INVALID: "+cmp.Or(firstFailed(s, result.ValidityInvalid), "the run cannot be trusted"))
+		all = append(all, judgement{mark: red, text: "INVALID: " + cmp.Or(firstFailed(s, result.ValidityInvalid), "the run cannot be trusted")})
 	case s.Interrupted:
-		t.paragraph(yellow, 0, "INTERRUPTED: what was under way at the end is not counted as lost")
+		all = append(all, judgement{mark: yellow, text: "INTERRUPTED: what was under way at the end is not counted as lost"})
 	case s.Validity == result.ValidityNoisy:
-		t.paragraph(yellow, 0, "NOISY: "+cmp.Or(firstFailed(s, result.ValidityNoisy), "something else used the machine")+
-			"; counts, cost and verdict stand, latencies do not compare")
+		all = append(all, judgement{mark: yellow, text: "NOISY: " + cmp.Or(firstFailed(s, result.ValidityNoisy), "something else used the machine") +
+			"; counts, cost and verdict stand, latencies do not compare"})
 	}
 	for i := range s.Contracts {
 		c := &s.Contracts[i]
@@ -60,16 +67,26 @@ func (t *terminal) verdict(s *result.Summary) {
 		if s.Interrupted && s.Outcome != result.Broken {
 			mark, word = yellow, "so far"
 		}
-		t.paragraph(mark, 0, fmt.Sprintf("QoS %d %s: %s", c.QoS, word, contract(c)))
-		t.offenders(c)
+		all = append(all, judgement{mark, fmt.Sprintf("QoS %d %s: %s", c.QoS, word, contract(c)), c})
 	}
 	switch {
 	case len(s.Contracts) > 0:
-	case silent(s):
-		t.paragraph(bold, 0, "no verdict: nothing was published, so nothing was promised")
+	case s.Outcome == result.Unjudged && s.Measured.Offered == 0:
+		all = append(all, judgement{mark: bold, text: "no verdict: nothing was published, so nothing was promised"})
 	default:
-		t.paragraph(bold, 0, fmt.Sprintf("no verdict: %s offered, %s delivered",
-			plural(s.Measured.Offered, "message"), count(s.Measured.Delivered)))
+		all = append(all, judgement{mark: bold, text: fmt.Sprintf("no verdict: %s offered, %s delivered",
+			plural(s.Measured.Offered, "message"), count(s.Measured.Delivered))})
+	}
+	return all
+}
+
+// verdict writes the judgements.
+func (t *terminal) verdict(s *result.Summary) {
+	for _, j := range judgements(s) {
+		t.paragraph(j.mark, 0, j.text)
+		if j.contract != nil {
+			t.offenders(j.contract)
+		}
 	}
 }
 
@@ -188,6 +205,9 @@ func setting(m *result.Manifest) string {
 	}
 	if w.ChurnPerSec > 0 {
 		parts = append(parts, "churn "+rate(w.ChurnPerSec))
+	}
+	if w.Offline > 0 {
+		parts = append(parts, "subscribers offline for "+seconds(w.Offline))
 	}
 	return strings.Join(parts, " · ")
 }

@@ -87,6 +87,7 @@ func TestCompareRefuses(t *testing.T) {
 		"qos":     func(m *Manifest) { m.Workload.QoS = []int{2} },
 		"cpu":     func(m *Manifest) { m.Machine.CPU = "EPYC" },
 		"load":    func(m *Manifest) { m.Workload.Load = "closed" },
+		"offline": func(m *Manifest) { m.Workload.Offline = 11 },
 	} {
 		other := series("mosquitto", 1)
 		change(&other[0].Manifest)

@@ -51,6 +51,8 @@ var fields = []field{
 	{"window", func(m *Manifest) string { return fmt.Sprintf("window %d", m.Workload.Window) }, refused},
 	{"churn", func(m *Manifest) string { return fmt.Sprintf("churn %g/s", m.Workload.ChurnPerSec) }, refused},
 	{"faults", func(m *Manifest) string { return faultText(m.Workload.Faults) }, refused},
+	{"offline", func(m *Manifest) string { return fmt.Sprintf("offline for %g s", m.Workload.Offline) }, refused},
+	{"connect rate", func(m *Manifest) string { return fmt.Sprintf("%g connects/s", m.Workload.ConnectPerSec) }, refused},
 	{"clean start", func(m *Manifest) string { return fmt.Sprintf("clean start %t", m.Workload.CleanStart) }, refused},
 	{"engine", func(m *Manifest) string { return m.Workload.Engine + " engine" }, refused},
 	{"cpu", func(m *Manifest) string { return fmt.Sprintf("%d x %s", m.Machine.Cores, m.Machine.CPU) }, refused},

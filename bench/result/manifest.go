@@ -69,6 +69,8 @@ type Workload struct {
 	WarmUp        float64 `json:"warm_up_s"`                //
 	Duration      float64 `json:"duration_s"`               // Of the measure phase, planned.
 	ChurnPerSec   float64 `json:"churn_per_s,omitempty"`    // Connections ended a second; 0: none.
+	Offline       float64 `json:"offline_s,omitempty"`      // How long all subscribers are away together; 0: never.
+	ConnectPerSec float64 `json:"connect_per_s,omitempty"`  // Connections begun a second at first; 0: as fast as may be.
 	CleanStart    bool    `json:"clean_start"`              //
 	Faults        string  `json:"faults,omitempty"`         // As the command line put them, joined by spaces.
 	SharedMembers int     `json:"shared_members,omitempty"` // Of each shared subscription; 0: none.
