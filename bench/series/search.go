@@ -51,8 +51,8 @@ const (
 	defaultConfirm = 3
 	defaultRuns    = 60
 
-	// lowest is how far below Start a search goes: ten halvings.
-	lowest = 1.0 / 1024
+	// lowest is how far below Start a search goes, in halvings.
+	lowest = 6
 	// highest is how far above: a search has to end, whatever it is told.
 	highest = 1e6
 	// retries of a run that cannot be trusted, before its rate counts as one that cannot be measured.
@@ -184,7 +184,7 @@ func (s *Search) choose() {
 		s.now = min(s.up(), s.unlessFlaky(s.top, -1))
 	case !s.lo.known:
 		s.now = s.down()
-		s.done = s.rate(s.now) < s.o.Start*lowest
+		s.done = s.now < -lowest*s.octave
 	default:
 		if mid, ok := s.middle(); ok {
 			s.now = mid

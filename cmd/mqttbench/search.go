@@ -112,7 +112,7 @@ func (s *search) check(f *pflag.FlagSet) error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	refuse(s.closed, "--closed has no rate to search for")
+	refuse(s.closed || s.idle, "--closed and --idle have no rate to search for")
 	refuse(s.publishers == 0 || s.subscribers == 0, "a search needs publishers and subscribers")
 	refuse(s.failOn != "", "--fail-on is for mqttbench compare")
 	refuse(s.repeat != 1, "--repeat: a search repeats what it has to confirm")
@@ -151,15 +151,15 @@ func (b *batch) search(ctx context.Context, v settings, slo series.SLO, o series
 	return s.Bracket(), nil
 }
 
-// mostDuration is as long as a run may become for the sake of having enough messages.
-const mostDuration = 2 * time.Minute
+// mostLonger is how many times as long as was asked for a run may last, for the sake of having enough messages.
+const mostLonger = 6
 
-// longEnough is how long a run must last at its rate for the SLO to be told.
+// longEnough is how long a run must last at its rate for the SLO to be told: at low rates, longer.
 func longEnough(v *settings, slo series.SLO) time.Duration {
 	p := v.plan()
 	const spare = 1.1 // Poisson arrivals may be fewer than planned.
 	need := time.Duration(spare * slo.Deliveries() / (v.rate * p.FanOut()) * float64(time.Second))
-	return max(v.duration, min(need, mostDuration))
+	return max(v.duration, min(need, mostLonger*v.duration))
 }
 
 // show prints what was found, and all the runs that it was found with.

@@ -104,7 +104,7 @@ func (s *sweep) check(f *pflag.FlagSet) error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	refuse(s.closed, "--closed has no rate to sweep")
+	refuse(s.closed || s.idle, "--closed and --idle have no rate to sweep")
 	refuse(f.Changed("rate"), "--rate: a sweep has several: --levels or --capacity")
 	refuse(s.publishers == 0, "a sweep with no publishers: nobody could publish")
 	refuse(s.failOn != "", "--fail-on is for mqttbench compare")
