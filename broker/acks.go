@@ -27,6 +27,7 @@ func (c *conn) acknowledged(b []byte, n int) (int, error) {
 		}
 		err = c.ackLocked(f)
 		n += f.Size
+		c.loop.n.packetsIn++
 	}
 	c.loop.pumpLocked(cl, c)
 	return n, err
@@ -45,8 +46,10 @@ func (c *conn) ackLocked(f packet.Frame) error {
 		c.pubrec(s, &a)
 	case packet.PUBREL:
 		code := packet.Success
-		if !s.Release(a.ID) {
-			code = packet.PacketIdentifierNotFound // 3.1.1 just answers, [v3.1.1 MQTT-4.3.3-2].
+		if !s.Release(a.ID) && !c.resumed {
+			// 3.1.1 just answers, [v3.1.1 MQTT-4.3.3-2]. After a resume the client may
+			// have missed the PUBCOMP: then it is no error, [v5 3.7.2.1].
+			code = packet.PacketIdentifierNotFound
 		}
 		c.answer(packet.PUBCOMP, a.ID, code)
 	case packet.PUBCOMP:
@@ -67,6 +70,7 @@ func (c *conn) pubrec(s *session.Session, a *packet.Ack) {
 // answer adds to what leaves at the end of the read.
 func (c *conn) answer(t packet.Type, id packet.ID, code packet.ReasonCode) {
 	c.loop.acks = packet.AppendAck(c.loop.acks, c.version, t, id, code)
+	c.loop.n.controlOut++
 }
 
 // pumpLocked sends what the client's session has to send, as far as the window
@@ -101,6 +105,7 @@ func (l *loop) putOut(c *conn) {
 func (l *loop) appendDelivery(cl *client, c *conn, d *session.Delivery) {
 	if d.Release {
 		l.out = packet.AppendAck(l.out, c.version, packet.PUBREL, d.ID, packet.Success)
+		l.n.controlOut++
 		return
 	}
 	p := l.outgoing(c.version, d.Msg, d.SubIDs)
@@ -111,6 +116,7 @@ func (l *loop) appendDelivery(cl *client, c *conn, d *session.Delivery) {
 		return
 	}
 	l.n.delivered[d.QoS]++
+	l.n.payloadOut += uint64(len(d.Msg.Payload))
 	l.appendPublish(c, &p, d.Msg)
 }
 

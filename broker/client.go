@@ -28,7 +28,7 @@ type client struct {
 	sess    session.Session
 	will    *will
 	filters *filters         // Nil before the first subscription.
-	backlog *backlog         // Retained QoS 0 messages that the outbox had no room for.
+	backlog *backlog         // Retained messages that there was no room for.
 	number  topic.Subscriber // 0 before the first subscription.
 	expiry  uint32           // Session Expiry Interval, seconds; neverExpires.
 	ended   bool             // The session is over; all that is left is to let go of the client.
@@ -80,17 +80,6 @@ func (cl *client) acceptsLocked(c *conn) bool {
 	return cl.hasRoomLocked(c) && cl.sess.Queued() == 0 && cl.sess.Inflight() < int(c.window)
 }
 
-// A backlog is what is left of the retained messages that one SUBSCRIBE or several
-// asked for, at QoS 0. (Those of QoS 1 and 2 are promised to the session at once.)
-type backlog struct {
-	items []backlogItem
-}
-
-type backlogItem struct {
-	msg   *session.Message // Not held: retained messages are left to the garbage collector.
-	subID uint32
-}
-
 // filters remembers what a client has subscribed to, for the day its session ends.
 // Most clients have a few; a map only pays for those with many.
 type filters struct {
@@ -115,6 +104,22 @@ func (f *filters) add(filter string) {
 		f.many[filter] = struct{}{}
 		f.few = nil
 	}
+}
+
+// len is how many there are. A nil f has none, and has nothing.
+func (f *filters) len() int {
+	if f == nil {
+		return 0
+	}
+	return len(f.few) + len(f.many)
+}
+
+func (f *filters) has(filter string) bool {
+	if f == nil {
+		return false
+	}
+	_, ok := f.many[filter]
+	return ok || slices.Contains(f.few, filter)
 }
 
 func (f *filters) remove(filter string) {

@@ -24,6 +24,7 @@ type conn struct {
 	window      uint16 // The client's Receive Maximum, or the broker's limit.
 	version     packet.Version
 	problemInfo bool // Reason Strings are welcome everywhere, [v5 MQTT-3.1.2-29].
+	resumed     bool // Session Present was 1.
 
 	// Owned by the loop
 	link
@@ -71,6 +72,7 @@ func (c *conn) Receive(b []byte) (int, error) {
 	l.turn()
 	n, err := c.consume(b)
 	if err != nil {
+		l.n.refused.count(err)
 		c.refuse(err)
 	}
 	c.flush()
@@ -99,6 +101,7 @@ func (c *conn) consume(b []byte) (n int, err error) {
 		}
 		err = c.handle(f)
 		n += f.Size
+		c.loop.n.packetsIn++
 	}
 	if n > start {
 		c.last = c.loop.now
@@ -119,6 +122,7 @@ func (c *conn) first(b []byte) (int, error) {
 	if f.Type != packet.CONNECT {
 		return f.Size, protocolError("v5 MQTT-3.1.0-1", "the first packet is not CONNECT")
 	}
+	c.loop.n.packetsIn++
 	return f.Size, c.connect(f)
 }
 
@@ -148,6 +152,7 @@ func (c *conn) ping(f packet.Frame) error {
 		return err
 	}
 	c.loop.acks = packet.AppendPing(c.loop.acks, packet.PINGRESP)
+	c.loop.n.controlOut++
 	return nil
 }
 
@@ -175,6 +180,8 @@ func (c *conn) Closed(err error) {
 		c.detach()
 		l.s.online.Add(-1)
 		l.s.debug("connection closed", c.client.id, err)
+	} else if c.tc != nil && l.s.logs() {
+		l.s.debug("connection closed before CONNECT", c.tc.RemoteAddr().String(), err)
 	}
 	if c.tc != nil {
 		l.s.closed()
@@ -216,6 +223,7 @@ func (c *conn) deadline() int64 { return c.last + int64(c.patience)*millisecond 
 // silent closes a connection that has passed its deadline.
 func (c *conn) silent() {
 	if c.client == nil {
+		c.loop.n.refused.ConnectTimeout++
 		c.tc.Close(errNoConnect)
 		return
 	}
@@ -224,6 +232,7 @@ func (c *conn) silent() {
 		c.loop.wheel.add(c)
 		return
 	}
+	c.loop.n.refused.KeepAlive++
 	c.kick(c.loop, packet.KeepAliveTimeout, errSilent) // [v5 MQTT-3.1.2-22]
 }
 
@@ -244,6 +253,7 @@ func (c *conn) kick(l *loop, code packet.ReasonCode, why error) {
 	if c.client != nil && c.version == packet.V5 {
 		d := packet.Disconnect{Reason: code}
 		c.put(l, d.Append(l.control[:0], c.version))
+		l.n.controlOut++
 	}
 	c.tc.Close(why)
 }
@@ -262,6 +272,7 @@ func (c *conn) refuse(err error) {
 		b = d.Append(b[:0], c.version)
 	}
 	c.loop.acks = append(c.loop.acks, b...)
+	c.loop.n.controlOut++
 }
 
 // reasonString is a property that helps whoever debugs the client.

@@ -23,7 +23,10 @@ func (c *conn) connect(f packet.Frame) error {
 		p.ClientID = []byte(rand.Text())
 	}
 	c.adopt(&p)
-	c.attach(&p, assigned)
+	if err := c.attach(&p, assigned); err != nil {
+		c.loop.s.online.Add(-1)
+		return c.refuseConnect(p.Version, err)
+	}
 	c.loop.n.connects++
 	return nil
 }
@@ -31,7 +34,10 @@ func (c *conn) connect(f packet.Frame) error {
 // admit decides whether the client may enter. What it takes (a place among
 // MaxClients), Closed gives back.
 func (c *conn) admit(p *packet.Connect) error {
-	s := c.loop.s
+	l, s := c.loop, c.loop.s
+	if !s.gate.pass(l.now) {
+		return errConnectRate
+	}
 	if p.HasAuthMethod {
 		// No method is known here, [v5 MQTT-4.12.0-1].
 		return refusal(packet.BadAuthenticationMethod, "v5 MQTT-4.12.0-1", "no Authentication Method is supported")
@@ -42,12 +48,44 @@ func (c *conn) admit(p *packet.Connect) error {
 			return refusal(code, "", "refused")
 		}
 	}
+	if err := c.admitWill(p); err != nil {
+		return err
+	}
 	if n := s.online.Add(1); s.o.MaxClients > 0 && n > int64(s.o.MaxClients) {
 		s.online.Add(-1)
-		return refusal(packet.QuotaExceeded, "", "too many clients")
+		l.n.refused.Clients++
+		return errClients
 	}
 	return nil
 }
+
+// admitWill looks at what a Will Message will ask for.
+func (c *conn) admitWill(p *packet.Connect) error {
+	o := &c.loop.s.o
+	if !p.HasWill {
+		return nil
+	}
+	if tooDeep(p.Will.Topic, o.MaxTopicLevels) {
+		return errTopicLevels
+	}
+	if p.Will.Retain && o.NoRetain {
+		if p.Version == packet.V5 {
+			return errRetain // [v5 MQTT-3.2.2-13]
+		}
+		p.Will.Retain = false // 3.1.1 has no word for it.
+		c.loop.n.refused.RetainDisabled++
+	}
+	return nil
+}
+
+// What a CONNECT is refused for, apart from what Authenticate says.
+var (
+	errConnectRate = refusal(packet.ConnectionRateExceeded, "", "too many connections at a time")
+	errClients     = refusal(packet.QuotaExceeded, "", "too many clients")
+	errSessions    = refusal(packet.QuotaExceeded, "", "too many sessions")
+	errTopicLevels = refusal(packet.TopicNameInvalid, "", "a Topic Name of too many levels")
+	errRetain      = refusal(packet.RetainNotSupported, "v5 3.2.2.3.5", "retained messages are not offered")
+)
 
 // refuseMalformed answers a CONNECT that could not be decoded. 3.1.1 wants
 // a CONNACK only where it has a code for it, [v3.1.1 MQTT-3.2.2-6].
@@ -111,12 +149,16 @@ func (s *Server) grantExpiry(asked uint32) uint32 {
 
 // attach gives the connection its session, old or new, and ends what stood in
 // its way.
-func (c *conn) attach(p *packet.Connect, assigned bool) {
+func (c *conn) attach(p *packet.Connect, assigned bool) error {
 	l := c.loop
 	cl, fresh, superseded := l.s.directory.claim(p.ClientID, p.CleanStart, l.now)
 	for superseded != nil {
 		l.end(superseded)
 		cl, fresh, superseded = l.s.directory.claim(p.ClientID, p.CleanStart, l.now)
+	}
+	if cl == nil {
+		l.n.refused.Sessions++
+		return errSessions
 	}
 	old, lastWill := c.resumeLocked(cl, p, !fresh, assigned)
 	cl.mu.Unlock()
@@ -126,6 +168,7 @@ func (c *conn) attach(p *packet.Connect, assigned bool) {
 	if lastWill != nil {
 		l.publishWill(cl, lastWill)
 	}
+	return nil
 }
 
 // resumeLocked is the one critical section of a new Network Connection: the old
@@ -138,7 +181,7 @@ func (c *conn) resumeLocked(cl *client, p *packet.Connect, present, assigned boo
 	if old = cl.conn.Load(); old != nil {
 		cl.conn.Store(nil)
 		cl.sess.Offline()
-		cl.backlog = nil
+		l.dropBacklogLocked(cl)
 		if cl.will != nil && cl.will.delay == 0 {
 			lastWill, cl.will = cl.will, nil
 		}
@@ -149,11 +192,12 @@ func (c *conn) resumeLocked(cl *client, p *packet.Connect, present, assigned boo
 	p.SessionExpiry = l.s.grantExpiry(asked)
 	cl.expiry = p.SessionExpiry
 	l.s.deadlines.clear(cl)
-	c.client = cl
+	c.client, c.resumed = cl, present
 
 	ack := packet.Connack{SessionPresent: present, Props: c.connackProps(p, asked, assigned)}
 	l.control = ack.Append(keep(l.control), c.version)
 	c.put(l, l.control)
+	l.n.controlOut++
 	cl.sess.Online(int(p.ReceiveMaximum))
 	l.pumpLocked(cl, c)
 	cl.conn.Store(c)
@@ -180,6 +224,7 @@ func (c *conn) connackProps(p *packet.Connect, askedExpiry uint32, assigned bool
 	}
 	number(p.SessionExpiry != askedExpiry, packet.PropSessionExpiryInterval, p.SessionExpiry)
 	number(o.ReceiveMaximum < math.MaxUint16, packet.PropReceiveMaximum, uint32(o.ReceiveMaximum))
+	number(o.NoRetain, packet.PropRetainAvailable, 0)
 	number(true, packet.PropMaximumPacketSize, uint32(o.MaxPacket))
 	text(assigned, packet.PropAssignedClientIdentifier, p.ClientID)
 	number(o.TopicAliasMaximum > 0, packet.PropTopicAliasMaximum, uint32(o.TopicAliasMaximum))

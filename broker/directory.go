@@ -14,6 +14,7 @@ import (
 type directory struct {
 	seed   maphash.Seed
 	limits session.Limits
+	most   int64 // Clients; 0: no limit.
 	shards [directoryShards]directoryShard
 	size   atomic.Int64
 }
@@ -25,8 +26,8 @@ type directoryShard struct {
 	by map[string]*client // Guarded by mu. The keys are the clients' own id strings.
 }
 
-func newDirectory(l session.Limits) *directory {
-	d := &directory{seed: maphash.MakeSeed(), limits: l}
+func newDirectory(l session.Limits, most int) *directory {
+	d := &directory{seed: maphash.MakeSeed(), limits: l, most: int64(most)}
 	for i := range d.shards {
 		d.shards[i].by = make(map[string]*client)
 	}
@@ -40,7 +41,7 @@ func (d *directory) shard(id []byte) *directoryShard {
 // claim finds or makes the client that a CONNECT is about and returns it with
 // its mu held; fresh says that it was made. If there is a session that must go
 // first it returns that one instead, as superseded: it is out of the
-// directory, and the caller ends it and asks again.
+// directory, and the caller ends it and asks again. Neither: the directory is full.
 //
 // A session is superseded when Clean Start asks for it, when it was to end with
 // its Network Connection anyway [v3.1.1 MQTT-3.1.2-6], and when its expiry has
@@ -51,11 +52,14 @@ func (d *directory) claim(id []byte, clean bool, now int64) (cl *client, fresh b
 	defer sh.mu.Unlock()
 	cl = sh.by[string(id)]
 	if cl == nil {
+		if d.size.Add(1) > d.most && d.most > 0 {
+			d.size.Add(-1)
+			return nil, false, nil
+		}
 		cl = &client{id: string(id)}
 		cl.sess.Init(d.limits)
 		cl.mu.Lock()
 		sh.by[cl.id] = cl
-		d.size.Add(1)
 		return cl, true, nil
 	}
 	cl.mu.Lock()

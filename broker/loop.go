@@ -15,6 +15,7 @@ type loop struct {
 
 	// Owned by the loop
 	now   int64 // The time of this turn, ns.
+	began int64 // When one client's wish for retained messages was begun with, ns.
 	wheel wheel
 	cache matchCache
 	n     counters
@@ -39,6 +40,8 @@ type loop struct {
 const (
 	// keepScratch is the largest scratch buffer that a loop holds on to, bytes.
 	keepScratch = 256 << 10
+	// keepFilters is the longest list of Topic Filters that a loop holds on to.
+	keepFilters = 4096
 	// drainBatch is how many bytes of a queue are put at a time.
 	drainBatch = 32 << 10
 )
@@ -64,6 +67,9 @@ func (l *loop) onTimer(now int64) int64 {
 	if l.t.Index() == 0 {
 		for cl := l.s.deadlines.next(now); cl != nil; cl = l.s.deadlines.next(now) {
 			l.due(cl)
+		}
+		if l.s.sys != nil {
+			l.s.sys.tick(now)
 		}
 	}
 	return now + tick

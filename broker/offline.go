@@ -45,7 +45,7 @@ func (c *conn) detach() {
 	}
 	cl.conn.Store(nil)
 	cl.sess.Offline()
-	cl.backlog = nil
+	l.dropBacklogLocked(cl)
 	cl.since = l.now
 	over := cl.expiry == 0
 	var due *will
@@ -100,6 +100,7 @@ func (l *loop) due(cl *client) {
 		l.publishWill(cl, w)
 	}
 	if over && l.s.directory.remove(cl, l.now) {
+		l.n.expired++
 		l.end(cl)
 	}
 }
@@ -161,7 +162,7 @@ func (l *loop) publishWill(cl *client, w *will) {
 		return // Everybody's connection ends now; nobody's client has failed.
 	}
 	m := w.msg
-	if allow := l.s.o.AllowPublish; allow != nil && !allow(cl.id, m.Topic) {
+	if allow := l.s.o.AllowPublish; isSys(m.Topic) || allow != nil && !allow(cl.id, m.Topic) {
 		l.n.dropped.NotAuthorized++
 		return
 	}

@@ -52,6 +52,28 @@ type Options struct {
 
 	MaxClients int // Network Connections that may be past CONNECT at a time. Default 0: no limit.
 
+	// The following limit what clients may have the broker keep. Negative: no limit.
+	MaxSessions      int // Sessions, connected or not. Default: 1,000,000.
+	MaxSubscriptions int // Topic Filters of one client. Default: 10,000.
+	MaxTopicLevels   int // Levels of a Topic Name or Topic Filter. Default: 128.
+	MaxRetained      int // Retained messages. Default: 1,000,000.
+	MaxRetainedBytes int // Bytes of retained messages, an allowance for their index included. Default: 1 GiB.
+
+	// ConnectRate is how many CONNECTs are accepted in a second, all clients together;
+	// after a pause, so many at once. Default 0: no limit.
+	ConnectRate int
+
+	// NoRetain: retained messages are not offered, and CONNACK says so, [v5 3.2.2.3.5].
+	// Earlier versions have no word for it: what they publish is not retained.
+	NoRetain bool
+
+	// SysInterval is how often the $SYS topics are published, a whole number of
+	// seconds. Default 0: never. Nobody else may publish to $SYS/, either way.
+	SysInterval time.Duration
+
+	// Version is what $SYS/broker/version says. Default: "mqttbroker".
+	Version string
+
 	// ResponseInformation is given to clients that request it, [v5 3.2.2.3.15].
 	// Default: none.
 	ResponseInformation string
@@ -77,6 +99,13 @@ const (
 	defaultTopicAliases   = 64
 	defaultConnectTimeout = 10 * time.Second
 
+	defaultMaxSessions      = 1_000_000
+	defaultMaxSubscriptions = 10_000
+	defaultMaxTopicLevels   = 128
+	defaultMaxRetained      = 1_000_000
+	defaultMaxRetainedBytes = 1 << 30
+	defaultVersion          = "mqttbroker"
+
 	// largestMaxPacket leaves room for what is added to a message on its way out:
 	// the properties of version 5, and a Subscription Identifier for each subscription.
 	largestMaxPacket = packet.MaxSize - 1<<20
@@ -100,12 +129,19 @@ func (o Options) withDefaults() (Options, error) {
 	orDefault(&o.MaxPacket, defaultMaxPacket)
 	orDefault(&o.TopicAliasMaximum, defaultTopicAliases)
 	orDefault(&o.ConnectTimeout, defaultConnectTimeout)
+	orDefault(&o.MaxSessions, defaultMaxSessions)
+	orDefault(&o.MaxSubscriptions, defaultMaxSubscriptions)
+	orDefault(&o.MaxTopicLevels, defaultMaxTopicLevels)
+	orDefault(&o.MaxRetained, defaultMaxRetained)
+	orDefault(&o.MaxRetainedBytes, defaultMaxRetainedBytes)
+	orDefault(&o.Version, defaultVersion)
 	o.TopicAliasMaximum = max(o.TopicAliasMaximum, 0)
 	return o, o.check()
 }
 
-func orDefault[T int | time.Duration](v *T, d T) {
-	if *v == 0 {
+func orDefault[T int | time.Duration | string](v *T, d T) {
+	var zero T
+	if *v == zero {
 		*v = d
 	}
 }
@@ -130,6 +166,9 @@ func (o *Options) check() error {
 	refuse(o.ConnectTimeout < time.Millisecond || o.ConnectTimeout > 24*time.Hour,
 		"connect timeout: %v is not within 1ms and a day", o.ConnectTimeout)
 	refuse(o.MaxClients < 0, "clients: %d is negative", o.MaxClients)
+	refuse(o.ConnectRate < 0, "connect rate: %d is negative", o.ConnectRate)
+	refuse(o.SysInterval < 0 || o.SysInterval%time.Second != 0,
+		"interval of $SYS: %v is not a whole number of seconds", o.SysInterval)
 	l := o.SessionLimits
 	refuse(l.MaxQueued < 0 || l.MaxQueuedBytes < 0 || l.MaxInflight < 0,
 		"session limits: %+v has negative ones", l)

@@ -15,17 +15,27 @@ func (c *conn) publish(f packet.Frame) error {
 	if err := p.Decode(c.version, f.Flags, f.Body); err != nil {
 		return err
 	}
+	if tooDeep(p.Topic, l.s.o.MaxTopicLevels) {
+		return errTopicLevels
+	}
 	if c.version == packet.V5 {
 		if err := c.resolveAlias(p); err != nil {
 			return err
 		}
+	}
+	if p.Retain && l.s.o.NoRetain {
+		if c.version == packet.V5 {
+			return errRetain
+		}
+		p.Retain = false // 3.1.1 has no word for it.
+		l.n.refused.RetainDisabled++
 	}
 	switch p.QoS {
 	case 0:
 		c.forward(p)
 	case 1:
 		code := c.forward(p)
-		l.acks = packet.AppendAck(l.acks, c.version, packet.PUBACK, p.ID, code)
+		c.answer(packet.PUBACK, p.ID, code)
 	case 2:
 		return c.publish2(p)
 	}
@@ -59,7 +69,7 @@ func (c *conn) publish2(p *packet.Publish) error {
 		cl.sess.Forget(p.ID) // A PUBREC that refuses ends the exchange, [v5 MQTT-4.3.3-9].
 		cl.mu.Unlock()
 	}
-	l.acks = packet.AppendAck(l.acks, c.version, packet.PUBREC, p.ID, code)
+	c.answer(packet.PUBREC, p.ID, code)
 	return nil
 }
 
@@ -67,6 +77,11 @@ func (c *conn) publish2(p *packet.Publish) error {
 func (c *conn) forward(p *packet.Publish) packet.ReasonCode {
 	l := c.loop
 	l.n.received[p.QoS]++
+	l.n.payloadIn += uint64(len(p.Payload))
+	if isSys(p.Topic) {
+		l.n.dropped.NotAuthorized++
+		return packet.NotAuthorized
+	}
 	if allow := l.s.o.AllowPublish; allow != nil && !allow(c.client.id, p.Topic) {
 		// 3.1.1 has no way to say so, and the answer must be positive, [v3.1.1 MQTT-3.3.5-2].
 		l.n.dropped.NotAuthorized++

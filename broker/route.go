@@ -8,8 +8,9 @@ import (
 // An outcome counts what the subscribers said to a publication. A subscriber
 // that took a message has it, or it will: with QoS 0 the attempt is enough.
 type outcome struct {
-	reached int // Subscribers it was offered to, or shared subscriptions.
-	refused int // Of these, sessions at their limits.
+	reached int  // Subscribers it was offered to, or shared subscriptions.
+	refused int  // Of these, sessions at their limits.
+	lost    bool // It was to be retained, and there was no room.
 }
 
 // reason is the Reason Code of PUBACK or PUBREC. Quota exceeded is said only when
@@ -17,10 +18,10 @@ type outcome struct {
 // have it would get it twice.
 func (o outcome) reason() packet.ReasonCode {
 	switch {
+	case o.refused == o.reached && (o.reached > 0 || o.lost):
+		return packet.QuotaExceeded
 	case o.reached == 0:
 		return packet.NoMatchingSubscribers
-	case o.refused == o.reached:
-		return packet.QuotaExceeded
 	}
 	return packet.Success
 }
@@ -30,10 +31,10 @@ func (o outcome) reason() packet.ReasonCode {
 // Retained comes first: a SUBSCRIBE on another loop inserts first and then looks
 // for retained messages, so it sees p at least once.
 func (l *loop) publish(p *publication) outcome {
-	if p.retain {
-		l.retain(p)
-	}
-	return l.route(p)
+	lost := p.retain && !l.retain(p)
+	o := l.route(p)
+	o.lost = lost
+	return o
 }
 
 func (l *loop) route(p *publication) (o outcome) {
@@ -182,6 +183,9 @@ func (d *delivery) promiseLocked(to *recipient) session.Verdict {
 		d.loop.n.dropped.TooLarge++
 		return session.Send // Act as if it had been sent, [v5 MQTT-3.1.2-25].
 	}
+	if cl.backlog != nil && cl.backlog.promises > 0 {
+		return session.Full // Retained messages wait for room in the session, and are older.
+	}
 	out, v := cl.sess.Offer(d.message(), to.qos, to.retain, to.ids, cl.hasRoomLocked(c))
 	if v == session.Send {
 		d.send(c, to, out.ID)
@@ -203,6 +207,7 @@ func (d *delivery) send(c *conn, to *recipient, id packet.ID) {
 		return
 	}
 	l.n.delivered[to.qos]++
+	l.n.payloadOut += uint64(len(d.payload))
 	f.buf[0] = firstByte(to.qos, to.retain)
 	if to.qos > 0 {
 		f.patchID(id)
@@ -225,6 +230,7 @@ func (d *delivery) sendSingle(c *conn, to *recipient, id packet.ID) {
 	}
 	p.ID = id
 	l.n.delivered[to.qos]++
+	l.n.payloadOut += uint64(len(d.payload))
 	l.putPublish(c, &p, d.shared())
 }
 

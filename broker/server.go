@@ -24,12 +24,18 @@ type Server struct {
 	retained  *topic.Retained[*session.Message]
 	numbers   numbers
 	deadlines deadlines
+	gate      gate
+	sys       *sysTree // Nil without Options.SysInterval.
 
 	// Atomic
 	online  atomic.Int64 // Connections past CONNECT.
 	conns   atomic.Int64 // Connections.
 	closing atomic.Bool
-	empty   chan struct{} // Holds a token when, while closing, the last connection is gone.
+
+	retainedBytes atomic.Int64 // As Options.MaxRetainedBytes counts them.
+	sysTopics     atomic.Int64 // Of the retained messages, the broker's own.
+
+	empty chan struct{} // Holds a token when, while closing, the last connection is gone.
 
 	mu sync.Mutex
 
@@ -50,7 +56,8 @@ func New(o Options) (*Server, error) {
 	}
 	return &Server{
 		o:         o,
-		directory: newDirectory(o.SessionLimits),
+		gate:      newGate(o.ConnectRate),
+		directory: newDirectory(o.SessionLimits, o.MaxSessions),
 		tree:      topic.NewTree(),
 		retained:  topic.NewRetained[*session.Message](),
 		empty:     make(chan struct{}, 1),
@@ -74,8 +81,13 @@ func (s *Server) Start() error {
 		t := loops.Loop(i)
 		l := newLoop(s, t)
 		t.Data = l
-		t.SetTimer(l.onTimer)
 		s.own = append(s.own, l)
+	}
+	if s.o.SysInterval > 0 {
+		s.sys = newSysTree(s)
+	}
+	for _, l := range s.own {
+		l.t.SetTimer(l.onTimer)
 	}
 	for _, url := range s.o.Listen {
 		if err := s.listenLocked(url); err != nil {
@@ -201,12 +213,7 @@ func (s *Server) afterGrace(done func()) {
 // Stats counts what happened so far. Do not call it from a callback of Options:
 // it waits for a turn of each loop.
 func (s *Server) Stats() Stats {
-	st := Stats{
-		Clients:       int(s.online.Load()),
-		Sessions:      int(s.directory.size.Load()),
-		Subscriptions: s.tree.Len(),
-		Retained:      s.retained.Len(),
-	}
+	st := s.holdings()
 	s.mu.Lock()
 	own := s.own
 	s.mu.Unlock()
@@ -215,6 +222,17 @@ func (s *Server) Stats() Stats {
 		st.add(&n)
 	}
 	return st
+}
+
+// holdings is that part of Stats that needs no loop to be asked.
+func (s *Server) holdings() Stats {
+	return Stats{
+		Clients:       int(s.online.Load()),
+		Sessions:      int(s.directory.size.Load()),
+		Subscriptions: s.tree.Len(),
+		Retained:      s.retainedLen(),
+		RetainedBytes: int(s.retainedBytes.Load()),
+	}
 }
 
 // ask reads a loop's counters in a turn of its own, or after its end.
@@ -231,8 +249,13 @@ func (s *Server) ask(l *loop) counters {
 	return l.n
 }
 
+// logs reports whether debug says anything.
+func (s *Server) logs() bool {
+	return s.o.Logger.Enabled(context.Background(), slog.LevelDebug)
+}
+
 func (s *Server) debug(what, client string, err error) {
-	if s.o.Logger.Enabled(context.Background(), slog.LevelDebug) {
+	if s.logs() {
 		s.o.Logger.Debug(what, "client", client, "error", err)
 	}
 }

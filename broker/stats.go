@@ -1,19 +1,27 @@
 package broker
 
+import "mqttbench/broker/session"
+
 // Stats is what a Server did since it started, and what it holds now.
 type Stats struct {
 	Clients       int // Connected.
 	Sessions      int // Connected or kept.
 	Subscriptions int
 	Retained      int
+	RetainedBytes int // As Options.MaxRetainedBytes counts them.
 
 	Received  [3]uint64 // Application Messages from clients, by QoS; resends of QoS 2 excluded.
 	Delivered [3]uint64 // PUBLISH packets put to clients, by QoS; resends included.
 	BytesIn   uint64
-	BytesOut  uint64 // Put to connections.
+	BytesOut  uint64 // Put to connections. What the broker publishes to $SYS/ is not counted.
 
-	Connects uint64 // CONNECTs accepted.
-	Dropped  Dropped
+	PayloadIn, PayloadOut uint64 // Bytes of the payloads of Received and Delivered.
+	PacketsIn, PacketsOut uint64 // MQTT Control Packets of all kinds.
+
+	Connects        uint64 // CONNECTs accepted.
+	SessionsExpired uint64
+	Dropped         Dropped
+	Refused         Refused
 }
 
 // Dropped counts Application Messages that one subscriber did not get, by reason.
@@ -26,13 +34,28 @@ type Dropped struct {
 	NotAuthorized uint64 // The publisher may not publish it; counted once.
 }
 
+func (d *Dropped) total() uint64 {
+	return d.Offline + d.OutboxFull + d.SessionFull + d.Expired + d.TooLarge + d.NotAuthorized
+}
+
+// countDelivered counts a retained message that is sent.
+func (l *loop) countDelivered(m *session.Message) {
+	if !isSys(m.Topic) {
+		l.n.delivered[0]++
+		l.n.payloadOut += uint64(len(m.Payload))
+	}
+}
+
 // counters is one loop's share of Stats. The loop counts without atomics; whoever
 // wants to know asks it in a turn of its own.
 type counters struct {
-	received, delivered [3]uint64
-	bytesIn, bytesOut   uint64
-	connects            uint64
-	dropped             Dropped
+	received, delivered   [3]uint64
+	payloadIn, payloadOut uint64
+	bytesIn, bytesOut     uint64
+	packetsIn, controlOut uint64 // controlOut: all but PUBLISH.
+	connects, expired     uint64
+	dropped               Dropped
+	refused               Refused
 }
 
 func (s *Stats) add(n *counters) {
@@ -42,7 +65,13 @@ func (s *Stats) add(n *counters) {
 	}
 	s.BytesIn += n.bytesIn
 	s.BytesOut += n.bytesOut
+	s.PayloadIn += n.payloadIn
+	s.PayloadOut += n.payloadOut
+	s.PacketsIn += n.packetsIn
+	s.PacketsOut += n.controlOut + n.delivered[0] + n.delivered[1] + n.delivered[2]
 	s.Connects += n.connects
+	s.SessionsExpired += n.expired
+	s.Refused.add(&n.refused)
 	d, e := &s.Dropped, &n.dropped
 	d.Offline += e.Offline
 	d.OutboxFull += e.OutboxFull

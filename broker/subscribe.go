@@ -5,6 +5,7 @@ import (
 
 	"mqttbench/broker/packet"
 	"mqttbench/broker/topic"
+	"mqttbench/broker/transport"
 )
 
 // subscribe takes a SUBSCRIBE. The subscriptions hold before SUBACK is sent, [v5
@@ -34,12 +35,21 @@ func (c *conn) subscribe(f packet.Frame) error {
 	if err := c.suback(&packet.Suback{ID: l.sub.ID, Codes: l.codes}); err != nil {
 		return err
 	}
+	l.began = transport.Clock()
 	for _, s := range l.wanted {
 		l.sendRetainedLocked(cl, c, s, l.sub.SubID)
 	}
 	l.putOut(c)
 	c.barrier.Store(cl.backlog != nil)
+	l.trim()
 	return nil
+}
+
+// trim gives up scratch that one huge SUBSCRIBE has made large.
+func (l *loop) trim() {
+	if cap(l.sub.Subs) > keepFilters {
+		l.sub.Subs, l.codes, l.wanted = nil, nil, nil
+	}
 }
 
 // subscribeLocked takes one Topic Filter and returns its Reason Code. Filters whose
@@ -49,12 +59,20 @@ func (c *conn) subscribeLocked(s *packet.Subscription, subID uint32) packet.Reas
 	if allow := l.s.o.AllowSubscribe; allow != nil && !allow(cl.id, s.Filter) {
 		return packet.NotAuthorized
 	}
+	if tooDeep(s.Filter, l.s.o.MaxTopicLevels) {
+		l.n.refused.TopicLevels++
+		return packet.TopicFilterInvalid
+	}
+	filter := string(s.Filter)
+	if most := l.s.o.MaxSubscriptions; most > 0 && cl.filters.len() >= most && !cl.filters.has(filter) {
+		l.n.refused.Subscriptions++
+		return packet.QuotaExceeded
+	}
 	if cl.number == 0 {
 		if cl.number = l.s.numbers.give(cl); cl.number == 0 {
 			return packet.QuotaExceeded
 		}
 	}
-	filter := string(s.Filter)
 	existed := l.s.tree.Subscribe(filter, topic.Subscription{
 		Subscriber: cl.number, QoS: uint8(s.QoS),
 		NoLocal: s.NoLocal, RetainAsPublished: s.RetainAsPublished, ID: subID,
@@ -88,6 +106,7 @@ func (c *conn) suback(p *packet.Suback) error {
 		return refusal(packet.PacketTooLarge, "v5 MQTT-3.1.2-24", "the answer exceeds the Maximum Packet Size")
 	}
 	l.acks = append(l.acks, l.control...)
+	l.n.controlOut++
 	c.flush()
 	return nil
 }
