@@ -130,6 +130,9 @@ func TestMainJob(t *testing.T) {
 	if code, _, stderr := mqttbench(t.Context(), "--clients", "2", "--out", dir); code != exitInput || !strings.Contains(stderr, "result") {
 		t.Errorf("a result was overwritten: exit code %d, %s", code, stderr)
 	}
+	if _, err := result.Read(dir); err != nil {
+		t.Errorf("a result was removed: %v", err)
+	}
 }
 
 // TestJSON: with --json, standard output is JSON and nothing else.
