@@ -2,6 +2,7 @@ package series
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -112,6 +113,28 @@ func TestSearchRefutesLuck(t *testing.T) {
 		if b := s.Bracket(); b.Lo > 3000 || b.Hi <= 3000 || !b.Confirmed || b.Hi/b.Lo > 1.05 || len(rates) > 45 {
 			t.Errorf("%s: %+v after %d: %v", c.name, b, len(rates), rates)
 		}
+	}
+}
+
+// TestSearchGallops: an end that did not hold is not far from one that does, so the way begins with single steps; and
+// if it is far after all, they double, up to an octave.
+func TestSearchGallops(t *testing.T) {
+	s := NewSearch(SearchOptions{Start: 1000, Highest: 16_000})
+	n := 0
+	rates := hunt(t, s, func(rate float64) Verdict {
+		n++
+		return Verdict{Outcome: Outcome(btoi(n == 2))} // 2000 fails once, by bad luck.
+	})
+	var steps []int
+	for _, rate := range rates {
+		steps = append(steps, int(math.Round(15*math.Log2(rate/1000)))) // 15 steps of less than 5 % are an octave.
+	}
+	want := []int{0, 15, 7, 11, 13, 14, // The ramp, and bisecting below the step that failed.
+		14, 15, 14, 15, 14, 15, // Both ends hold,
+		16, 18, 22, 30, 45, 60, // and so do all above,
+		60, 60, 60} // up to the limit, which is confirmed.
+	if !slices.Equal(steps, want) {
+		t.Errorf("got  %v\nwant %v", steps, want)
 	}
 }
 
