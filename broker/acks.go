@@ -41,19 +41,25 @@ func (c *conn) ackLocked(f packet.Frame) error {
 	s := &c.client.sess
 	switch a.Type {
 	case packet.PUBACK:
-		s.Puback(a.ID)
+		if s.Puback(a.ID) {
+			c.loop.ledger.doneLocked(c.client, a.ID)
+		}
 	case packet.PUBREC:
 		c.pubrec(s, &a)
 	case packet.PUBREL:
 		code := packet.Success
-		if !s.Release(a.ID) && !c.resumed {
+		if s.Release(a.ID) {
+			c.loop.ledger.releasedLocked(c.client, a.ID)
+		} else if !c.resumed {
 			// 3.1.1 just answers, [v3.1.1 MQTT-4.3.3-2]. After a resume the client may
 			// have missed the PUBCOMP: then it is no error, [v5 3.7.2.1].
 			code = packet.PacketIdentifierNotFound
 		}
 		c.answer(packet.PUBCOMP, a.ID, code)
 	case packet.PUBCOMP:
-		s.Pubcomp(a.ID)
+		if s.Pubcomp(a.ID) {
+			c.loop.ledger.doneLocked(c.client, a.ID)
+		}
 	}
 	return nil
 }
@@ -61,8 +67,11 @@ func (c *conn) ackLocked(f packet.Frame) error {
 func (c *conn) pubrec(s *session.Session, a *packet.Ack) {
 	switch known, release := s.Pubrec(a.ID, a.Reason); {
 	case release:
+		c.loop.ledger.pubrecLocked(c.client, a.ID)
 		c.answer(packet.PUBREL, a.ID, packet.Success)
-	case !known && !a.Reason.Failed():
+	case known:
+		c.loop.ledger.doneLocked(c.client, a.ID)
+	case !a.Reason.Failed():
 		c.answer(packet.PUBREL, a.ID, packet.PacketIdentifierNotFound)
 	}
 }
@@ -80,7 +89,9 @@ func (l *loop) pumpLocked(cl *client, c *conn) {
 	l.pumpBacklogLocked(cl, c)
 	expired := cl.sess.Expired()
 	for cl.hasRoomLocked(c) {
+		before := cl.sess.Expired()
 		d, ok := cl.sess.Next(l.now)
+		l.ledger.nextLocked(l, cl, cl.sess.Expired()-before, &d, ok)
 		if !ok {
 			break
 		}
@@ -90,6 +101,7 @@ func (l *loop) pumpLocked(cl *client, c *conn) {
 		}
 	}
 	l.putOut(c)
+	l.gate = 0
 	l.n.dropped.Expired += uint64(cl.sess.Expired() - expired)
 }
 
@@ -113,6 +125,7 @@ func (l *loop) appendDelivery(cl *client, c *conn, d *session.Delivery) {
 	if c.maxPacket != 0 && p.Size(c.version) > int(c.maxPacket) {
 		l.n.dropped.TooLarge++
 		forget(&cl.sess, d)
+		l.ledger.doneLocked(cl, d.ID)
 		return
 	}
 	l.n.delivered[d.QoS]++

@@ -22,21 +22,23 @@ type client struct {
 	// Atomic. Stored only with mu held. nil: offline.
 	conn atomic.Pointer[conn]
 
-	mu sync.Mutex
-
-	// Guarded by mu
-	sess    session.Session
-	will    *will
-	filters *filters         // Nil before the first subscription.
-	backlog *backlog         // Retained messages that there was no room for.
-	number  topic.Subscriber // 0 before the first subscription.
-	expiry  uint32           // Session Expiry Interval, seconds; neverExpires.
-	ended   bool             // The session is over; all that is left is to let go of the client.
-	since   int64            // When the last Network Connection ended, ns.
-
 	// Guarded by deadlines.mu
 	due    int64 // When to look at an offline client again, ns.
 	heapAt int32 // One more than the place in the heap; 0: not there.
+
+	mu sync.Mutex
+
+	// Guarded by mu
+	number  topic.Subscriber // 0 before the first subscription.
+	sess    session.Session
+	will    *will
+	filters *filters // Nil before the first subscription.
+	backlog *backlog // Retained messages that there was no room for.
+	since   int64    // When the last Network Connection ended, ns.
+	expiry  uint32   // Session Expiry Interval, seconds; neverExpires.
+	ended   bool     // The session is over; all that is left is to let go of the client.
+
+	kept *kept // Guarded by ledger.mu. Nil without a ledger.
 }
 
 const neverExpires = math.MaxUint32

@@ -70,6 +70,8 @@ func (c *conn) Opened(tc *transport.Conn) {
 func (c *conn) Receive(b []byte) (int, error) {
 	l := c.loop
 	l.turn()
+	l.enter()
+	defer l.leave(c)
 	n, err := c.consume(b)
 	if err != nil {
 		l.n.refused.count(err)
@@ -164,6 +166,8 @@ func (c *conn) Drained() {
 		return
 	}
 	c.loop.turn()
+	c.loop.enter()
+	defer c.loop.leave(c)
 	cl := c.client
 	cl.mu.Lock()
 	if cl.conn.Load() == c {
@@ -176,8 +180,11 @@ func (c *conn) Closed(err error) {
 	l := c.loop
 	l.turn()
 	l.wheel.remove(c)
+	l.enter()
+	defer l.leave(nil)
 	if c.client != nil {
 		c.detach()
+		l.ledger.closed(c)
 		l.s.online.Add(-1)
 		l.s.debug("connection closed", c.client.id, err)
 	} else if c.tc != nil && l.s.logs() {
@@ -189,30 +196,48 @@ func (c *conn) Closed(err error) {
 }
 
 // full reports whether the outbox had no room at the last Put.
-func (c *conn) full() bool { return c.fullAt.Load() == c.drains.Load()+1 }
+func (c *conn) full() bool {
+	return c.fullAt.Load() == c.drains.Load()+1 || c.loop.ledger != nil && c.loop.ledger.isHolding(c)
+}
 
 // put appends one or more packets to the outbox, from l's turn.
 func (c *conn) put(l *loop, b []byte) {
-	drains := c.drains.Load()
-	if !c.tc.Put(l.t, b) {
-		c.fullAt.Store(drains + 1)
-	}
 	l.n.bytesOut += uint64(len(b))
+	if l.ledger == nil || !l.ledger.hold(l, c, b, nil, nil) {
+		c.putNow(l, b, nil, nil)
+	}
 }
 
 // putParts is put for a packet whose payload is not copied.
 func (c *conn) putParts(l *loop, head, body []byte, r transport.Ref) {
+	l.n.bytesOut += uint64(len(head) + len(body))
+	if l.ledger == nil || !l.ledger.hold(l, c, head, body, r) {
+		c.putNow(l, head, body, r)
+	}
+}
+
+// putNow is put without regard to what waits for the disk.
+func (c *conn) putNow(l *loop, head, body []byte, r transport.Ref) {
 	drains := c.drains.Load()
-	if !c.tc.PutParts(l.t, head, body, r) {
+	more := false
+	if r == nil {
+		more = c.tc.Put(l.t, head)
+	} else {
+		more = c.tc.PutParts(l.t, head, body, r)
+	}
+	if !more {
 		c.fullAt.Store(drains + 1)
 	}
-	l.n.bytesOut += uint64(len(head) + len(body))
 }
 
 // flush puts the acknowledgements that have been gathered.
 func (c *conn) flush() {
 	if l := c.loop; len(l.acks) > 0 {
+		if g := l.ledger; g != nil && g.waits {
+			l.gate = max(l.gate, g.current())
+		}
 		c.put(l, l.acks)
+		l.gate = 0
 		l.acks = keep(l.acks)
 	}
 }
@@ -227,7 +252,7 @@ func (c *conn) silent() {
 		c.tc.Close(errNoConnect)
 		return
 	}
-	if c.isReading() {
+	if c.isReading() || c.loop.ledger.isBraked(c) {
 		c.last = c.loop.now
 		c.loop.wheel.add(c)
 		return
@@ -252,7 +277,7 @@ func (c *conn) isReading() bool {
 func (c *conn) kick(l *loop, code packet.ReasonCode, why error) {
 	if c.client != nil && c.version == packet.V5 {
 		d := packet.Disconnect{Reason: code}
-		c.put(l, d.Append(l.control[:0], c.version))
+		c.putNow(l, d.Append(l.control[:0], c.version), nil, nil) // What waits is not sent any more.
 		l.n.controlOut++
 	}
 	c.tc.Close(why)
@@ -271,8 +296,14 @@ func (c *conn) refuse(err error) {
 		d.Props = nil // [v5 MQTT-3.14.2-3]
 		b = d.Append(b[:0], c.version)
 	}
-	c.loop.acks = append(c.loop.acks, b...)
 	c.loop.n.controlOut++
+	if c.loop.ledger != nil {
+		// The connection ends before what waits for the disk can be sent.
+		c.flush()
+		c.putNow(c.loop, b, nil, nil)
+		return
+	}
+	c.loop.acks = append(c.loop.acks, b...)
 }
 
 // reasonString is a property that helps whoever debugs the client.

@@ -193,10 +193,12 @@ func (c *conn) resumeLocked(cl *client, p *packet.Connect, present, assigned boo
 	cl.expiry = p.SessionExpiry
 	l.s.deadlines.clear(cl)
 	c.client, c.resumed = cl, present
+	l.ledger.connectedLocked(l, cl, c, present)
 
 	ack := packet.Connack{SessionPresent: present, Props: c.connackProps(p, asked, assigned)}
 	l.control = ack.Append(keep(l.control), c.version)
 	c.put(l, l.control)
+	l.gate = 0
 	l.n.controlOut++
 	cl.sess.Online(int(p.ReceiveMaximum))
 	l.pumpLocked(cl, c)

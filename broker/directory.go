@@ -175,3 +175,12 @@ func (n *numbers) startGrace(afterGrace func(func())) {
 		n.startGrace(afterGrace)
 	})
 }
+
+// put adds a client that was stored; nobody uses the directory yet.
+func (d *directory) put(cl *client) {
+	sh := d.shard([]byte(cl.id))
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.by[cl.id] = cl
+	d.size.Add(1)
+}

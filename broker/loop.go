@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"sync/atomic"
+
 	"mqttbench/broker/packet"
 	"mqttbench/broker/transport"
 )
@@ -10,8 +12,10 @@ import (
 // is paid for once a loop and not once a connection.
 type loop struct {
 	// Immutable
-	s *Server
-	t *transport.Loop
+	s       *Server
+	t       *transport.Loop
+	ledger  *ledger // Nil without a data directory.
+	release func()  // onDurable, made once.
 
 	// Owned by the loop
 	now   int64 // The time of this turn, ns.
@@ -35,6 +39,13 @@ type loop struct {
 	codes   []packet.ReasonCode
 	wanted  []packet.Subscription // Those of a SUBSCRIBE that retained messages are wanted for.
 	oneID   [1]uint32             // A list of one Subscription Identifier.
+
+	// Guarded by ledger.mu
+	gate                  uint64 // What is put waits for this batch to be durable; 0: it does not.
+	holding, holdingSpare []*conn
+	braked                []*conn // Not read until the store has caught up.
+
+	waited atomic.Bool // Somebody waits for the store.
 }
 
 const (
@@ -50,6 +61,7 @@ func newLoop(s *Server, t *transport.Loop) *loop {
 	l := &loop{s: s, t: t}
 	l.wheel.at = transport.Clock() / tick
 	l.cache.init(s.tree)
+	l.ledger, l.release = s.ledger, l.onDurable
 	return l
 }
 
@@ -62,6 +74,8 @@ func (l *loop) turn() int64 {
 // onTimer is called by the transport; it returns when it wants to be called next.
 func (l *loop) onTimer(now int64) int64 {
 	l.now = now
+	l.enter()
+	defer l.leave(nil)
 	l.wheel.advance(now, (*conn).silent)
 	// The offline clients belong to no loop. The first one looks after them.
 	if l.t.Index() == 0 {

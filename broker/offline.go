@@ -29,6 +29,7 @@ func (c *conn) disconnect(f packet.Frame) error {
 	if d.Reason == packet.NormalDisconnection {
 		cl.will.drop() // [v5 MQTT-3.14.4-3]
 		cl.will = nil
+		c.loop.ledger.willGoneLocked(cl)
 	}
 	cl.mu.Unlock()
 	c.detach()
@@ -51,9 +52,11 @@ func (c *conn) detach() {
 	var due *will
 	if cl.will != nil && !over && cl.will.delay == 0 {
 		due, cl.will = cl.will, nil
+		l.ledger.willGoneLocked(cl)
 	}
 	if !over {
 		l.s.scheduleLocked(cl)
+		l.ledger.detachedLocked(cl)
 	}
 	cl.mu.Unlock()
 	if due != nil {
@@ -92,6 +95,7 @@ func (l *loop) due(cl *client) {
 	if !over {
 		if cl.will != nil && cl.willDueLocked() <= l.now {
 			w, cl.will = cl.will, nil
+			l.ledger.willGoneLocked(cl)
 		}
 		l.s.scheduleLocked(cl)
 	}
@@ -119,6 +123,7 @@ func (l *loop) end(cl *client) {
 	w, subscribed, number := cl.will, cl.filters, cl.number
 	cl.will, cl.filters, cl.number, cl.backlog = nil, nil, 0, nil
 	cl.sess.Clear()
+	l.ledger.endedLocked(cl)
 	cl.mu.Unlock()
 
 	l.s.deadlines.clear(cl)
@@ -162,6 +167,11 @@ func (l *loop) publishWill(cl *client, w *will) {
 		return // Everybody's connection ends now; nobody's client has failed.
 	}
 	m := w.msg
+	if l.ledger != nil {
+		// A broker that is killed now publishes it again.
+		l.gate = l.ledger.current()
+		defer func() { l.gate = 0 }()
+	}
 	if allow := l.s.o.AllowPublish; isSys(m.Topic) || allow != nil && !allow(cl.id, m.Topic) {
 		l.n.dropped.NotAuthorized++
 		return

@@ -9,6 +9,7 @@ import (
 
 	"mqttbench/broker/packet"
 	"mqttbench/broker/session"
+	"mqttbench/broker/store"
 	"mqttbench/broker/transport"
 )
 
@@ -73,6 +74,17 @@ type Options struct {
 
 	// Version is what $SYS/broker/version says. Default: "mqttbroker".
 	Version string
+
+	// DataDir is where sessions, what they were promised, and retained messages are kept, so that
+	// they survive the end of the process, however it comes. Default "": nothing is kept.
+	DataDir string
+
+	// Sync is what an acknowledgement from a broker with a DataDir survives. Default: store.Fsync.
+	Sync store.Sync
+
+	// AcceptLoss opens a DataDir although acknowledged messages are missing from its end,
+	// as when the machine went down under store.OS.
+	AcceptLoss bool
 
 	// ResponseInformation is given to clients that request it, [v5 3.2.2.3.15].
 	// Default: none.
@@ -166,6 +178,7 @@ func (o *Options) check() error {
 	refuse(o.ConnectTimeout < time.Millisecond || o.ConnectTimeout > 24*time.Hour,
 		"connect timeout: %v is not within 1ms and a day", o.ConnectTimeout)
 	refuse(o.MaxClients < 0, "clients: %d is negative", o.MaxClients)
+	refuse(o.DataDir == "" && (o.Sync != 0 || o.AcceptLoss), "a level of sync, or the acceptance of a loss, without a data directory")
 	refuse(o.ConnectRate < 0, "connect rate: %d is negative", o.ConnectRate)
 	refuse(o.SysInterval < 0 || o.SysInterval%time.Second != 0,
 		"interval of $SYS: %v is not a whole number of seconds", o.SysInterval)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mqttbench/broker/packet"
+	"mqttbench/broker/store"
 	"mqttbench/broker/transport"
 )
 
@@ -47,6 +48,9 @@ func startBroker(t testing.TB, o Options) *bench {
 	}
 	if o.Loops == 0 {
 		o.Loops = 2
+	}
+	if os.Getenv("MQTTBENCH_DURABLE") != "" && o.DataDir == "" {
+		o.DataDir, o.Sync = t.TempDir(), store.OS
 	}
 	s, err := New(o)
 	if err != nil {

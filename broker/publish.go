@@ -53,6 +53,9 @@ func (c *conn) publish2(p *packet.Publish) error {
 		return errTakenOver
 	}
 	first := cl.sess.Receive(p.ID)
+	if first {
+		l.ledger.receivedLocked(cl, p.ID)
+	}
 	pending := cl.sess.Incoming()
 	cl.mu.Unlock()
 
@@ -62,15 +65,30 @@ func (c *conn) publish2(p *packet.Publish) error {
 	}
 	code := packet.Success
 	if first {
-		code = c.forward(p)
+		code = c.forward2(p)
 	}
 	if code.Failed() && c.version == packet.V5 {
 		cl.mu.Lock()
 		cl.sess.Forget(p.ID) // A PUBREC that refuses ends the exchange, [v5 MQTT-4.3.3-9].
+		l.ledger.releasedLocked(cl, p.ID)
 		cl.mu.Unlock()
 	}
 	c.answer(packet.PUBREC, p.ID, code)
 	return nil
+}
+
+// forward2 is forward for QoS 2. Where the identifier is kept for a broker to come, nobody
+// sees the message before that is durable: else the client would send it to that one
+// again, and it would be seen twice.
+func (c *conn) forward2(p *packet.Publish) packet.ReasonCode {
+	l := c.loop
+	if l.ledger == nil || !c.client.kept.keeps() {
+		return c.forward(p)
+	}
+	l.gate = l.ledger.current()
+	code := c.forward(p)
+	l.gate = 0
+	return code
 }
 
 // forward publishes what the client sent and returns how to answer.

@@ -19,6 +19,7 @@ func (l *loop) retain(p *publication) bool {
 	if len(p.payload) == 0 {
 		if old, existed := s.retained.Delete(name); existed {
 			s.retainedBytes.Add(-costOf(old))
+			l.ledger.retained(name, nil)
 		}
 		return true
 	}
@@ -28,6 +29,7 @@ func (l *loop) retain(p *publication) bool {
 	}
 	d := delivery{publication: p, loop: l}
 	m := session.NewMessage(p.name, p.props, p.payload, p.qos, d.expires())
+	l.ledger.retained(name, m)
 	if old, existed := s.retained.Set(name, m); existed {
 		s.retainedBytes.Add(-costOf(old))
 	}
@@ -44,6 +46,9 @@ func (l *loop) forgetRetained(name string, m *session.Message) {
 	}
 	if existed {
 		s.retainedBytes.Add(-costOf(old))
+		if old == m {
+			l.ledger.retained(name, nil)
+		}
 	}
 }
 
@@ -179,6 +184,9 @@ func (l *loop) sendItemLocked(cl *client, c *conn, it *backlogItem) bool {
 // empty session does not take, no session would: it is dropped.
 func (l *loop) promiseRetainedLocked(cl *client, c *conn, it *backlogItem) bool {
 	d, v := cl.sess.Offer(it.msg, it.qos, true, l.idsOf(it.subID), !c.full())
+	if v != session.Full {
+		l.ledger.retainedPromisedLocked(l, cl, it.msg, &d, it.qos, l.idsOf(it.subID))
+	}
 	switch v {
 	case session.Full:
 		if cl.sess.Inflight()+cl.sess.Queued() > 0 {
@@ -258,6 +266,8 @@ func (l *loop) pumpItemsLocked(cl *client, c *conn) bool {
 func (l *loop) pumpLater(c *conn) {
 	l.t.Post(func() {
 		l.turn()
+		l.enter()
+		defer l.leave(nil)
 		cl := c.client
 		cl.mu.Lock()
 		if cl.conn.Load() == c {

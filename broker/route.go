@@ -42,7 +42,7 @@ func (l *loop) route(p *publication) (o outcome) {
 	if len(r.Targets) == 0 && len(r.Groups) == 0 {
 		return o
 	}
-	d := delivery{publication: p, loop: l}
+	d := delivery{publication: p, loop: l, most: len(r.Targets) + len(r.Groups)}
 	for i := range l.frames {
 		l.frames[i].size = 0
 	}
@@ -85,6 +85,9 @@ type delivery struct {
 	*publication
 	loop *loop
 	msg  *session.Message // Made for the first recipient that needs one.
+
+	most   int            // How many recipients there can be.
+	stored *storedMessage // Nil until a session needs it that is stored.
 }
 
 // message is the shared copy of the publication.
@@ -115,6 +118,7 @@ func (d *delivery) end() {
 	if d.msg != nil {
 		d.msg.Release()
 	}
+	d.loop.ledger.release(d.stored)
 }
 
 // give is false when the recipient's session refused the message.
@@ -187,8 +191,14 @@ func (d *delivery) promiseLocked(to *recipient) session.Verdict {
 		return session.Full // Retained messages wait for room in the session, and are older.
 	}
 	out, v := cl.sess.Offer(d.message(), to.qos, to.retain, to.ids, cl.hasRoomLocked(c))
+	if d.loop.ledger != nil && v != session.Full {
+		d.recordLocked(to, out.ID)
+	}
 	if v == session.Send {
+		gate := d.loop.gate
+		d.loop.ledger.shut(d.loop, cl, to.qos)
 		d.send(c, to, out.ID)
+		d.loop.gate = gate
 	}
 	return v
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -9,9 +10,15 @@ import (
 const shutdownGrace = 3 * time.Second
 
 // Run lets a started Server serve until ctx is done, and shuts it down. Clients
-// that do not take their last bytes in time are no error.
+// that do not take their last bytes in time are no error. It returns early, with the reason, when the data
+// directory can not be written any more.
 func (s *Server) Run(ctx context.Context) error {
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case err := <-s.failure:
+		s.Close() // It would say the same.
+		return fmt.Errorf("broker: %w", err)
+	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
 	if err := s.Shutdown(grace); grace.Err() == nil {

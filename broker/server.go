@@ -26,6 +26,7 @@ type Server struct {
 	deadlines deadlines
 	gate      gate
 	sys       *sysTree // Nil without Options.SysInterval.
+	ledger    *ledger  // Nil without Options.DataDir.
 
 	// Atomic
 	online  atomic.Int64 // Connections past CONNECT.
@@ -46,6 +47,8 @@ type Server struct {
 	addrs     []string
 	stopped   chan struct{} // Closed when the loops have ended.
 	stopping  bool
+
+	failure chan error // Holds why the store has stopped. Nothing can be promised any more.
 }
 
 // New checks the options and makes a broker that does not listen yet.
@@ -62,6 +65,7 @@ func New(o Options) (*Server, error) {
 		retained:  topic.NewRetained[*session.Message](),
 		empty:     make(chan struct{}, 1),
 		stopped:   make(chan struct{}),
+		failure:   make(chan error, 1),
 	}, nil
 }
 
@@ -72,8 +76,12 @@ func (s *Server) Start() error {
 	if s.loops != nil || s.stopping {
 		return errors.New("broker: started or closed before")
 	}
+	if err := s.openLedger(); err != nil {
+		return fmt.Errorf("broker: %w", err)
+	}
 	loops, err := transport.New(transport.Options{Loops: s.o.Loops, Driver: s.o.Driver, Outbox: s.o.Outbox})
 	if err != nil {
+		s.ledger.close()
 		return fmt.Errorf("broker: %w", err)
 	}
 	s.loops = loops
@@ -83,6 +91,7 @@ func (s *Server) Start() error {
 		t.Data = l
 		s.own = append(s.own, l)
 	}
+	s.ledger.watch(s)
 	if s.o.SysInterval > 0 {
 		s.sys = newSysTree(s)
 	}
@@ -128,7 +137,8 @@ func (s *Server) Addrs() []string {
 
 // Shutdown stops listening, tells the clients ([v5 0x8B]), waits until all
 // connections are closed or ctx is done, and then for everything else that runs.
-// Sessions are in memory and gone afterwards; wills are not published.
+// Without a data directory sessions are gone afterwards. Wills are not published, save those with a
+// delay in a data directory: they are still due.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,6 +171,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // kickAll tells all clients of a loop to go.
 func (l *loop) kickAll() {
 	l.turn()
+	l.enter()
+	defer l.leave(nil)
 	l.wheel.each(func(c *conn) {
 		c.kick(l, packet.ServerShuttingDown, errShuttingDown)
 	})
@@ -178,7 +190,7 @@ func (s *Server) Close() error {
 
 func (s *Server) stopLocked() error {
 	s.closing.Store(true)
-	err := s.loops.Close()
+	err := errors.Join(s.loops.Close(), s.ledger.close())
 	close(s.stopped)
 	return err
 }

@@ -40,6 +40,7 @@ func (c *conn) subscribe(f packet.Frame) error {
 		l.sendRetainedLocked(cl, c, s, l.sub.SubID)
 	}
 	l.putOut(c)
+	l.gate = 0
 	c.barrier.Store(cl.backlog != nil)
 	l.trim()
 	return nil
@@ -83,6 +84,7 @@ func (c *conn) subscribeLocked(s *packet.Subscription, subID uint32) packet.Reas
 		}
 		cl.filters.add(filter)
 	}
+	l.ledger.subscribedLocked(cl, s, subID)
 	if wantsRetained(s, existed) {
 		l.wanted = append(l.wanted, *s)
 	}
@@ -126,6 +128,7 @@ func (c *conn) unsubscribe(f packet.Frame) error {
 		code := packet.NoSubscriptionExisted
 		if name := string(filter); cl.number != 0 && l.s.tree.Unsubscribe(name, cl.number) {
 			cl.filters.remove(name)
+			l.ledger.unsubscribedLocked(cl, filter)
 			code = packet.Success
 		}
 		l.codes = append(l.codes, code)

@@ -83,6 +83,8 @@ func (t *sysTree) tick(now int64) {
 
 func (t *sysTree) publishAll(l *loop) {
 	now := l.turn()
+	l.enter()
+	defer l.leave(nil)
 	t.gathering, t.next = false, now+t.interval
 	t.look(now)
 	for i := range sysTopics {

@@ -29,7 +29,7 @@ type Conn struct {
 	in      *buffer // What the handler left unconsumed; nil: nothing.
 	slot    int32
 	hup     bool // The socket's end has been announced: read until it is found.
-	stalled bool // There may be something to read, but the outbox is full.
+	stalled bool // There may be something to read, but the outbox is full, or the user has paused it.
 	queued  bool // On Loop.readable.
 
 	mu sync.Mutex
@@ -44,6 +44,7 @@ type Conn struct {
 	blocked  bool            // The socket was full: wait until it is writable.
 	again    bool            // It became writable while someone was writing.
 	full     bool            // Put has returned false, and the outbox has not been empty since.
+	paused   bool            // The user wants nothing to be read.
 	drained  bool            // Drained is owed.
 	broken   bool            // Writing has failed. Nothing is put any more, but there may be something to read.
 	out      *outbox         // nil: nothing waits.
@@ -194,6 +195,21 @@ func (c *Conn) finish(e ending) {
 	}
 	c.mu.Unlock()
 	c.loop.attend(c)
+}
+
+// Pause has the connection not read until Resume, beyond what has been read already. Call both on the
+// connection's loop.
+func (c *Conn) Pause() { c.setPaused(true) }
+
+func (c *Conn) Resume() {
+	c.setPaused(false)
+	c.loop.resume(c)
+}
+
+func (c *Conn) setPaused(paused bool) {
+	c.mu.Lock()
+	c.paused = paused
+	c.mu.Unlock()
 }
 
 // Loop is the connection's own loop.

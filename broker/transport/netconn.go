@@ -173,7 +173,7 @@ func (l *Loop) received(c *Conn, b []byte, err error) outcome {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.full {
+	if c.full || c.paused {
 		c.stalled = true
 		return paused
 	}

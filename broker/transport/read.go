@@ -37,7 +37,7 @@ type reader interface {
 // receive makes one non-blocking read and presents the result.
 func (l *Loop) receive(c *Conn, r reader) outcome {
 	c.mu.Lock()
-	state, full := c.state, c.full
+	state, full := c.state, c.full || c.paused
 	c.mu.Unlock()
 	if state != open {
 		return gone
