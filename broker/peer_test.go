@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"mqttbench/broker/packet"
-	"mqttbench/broker/store"
 	"mqttbench/broker/transport"
 )
 
@@ -48,9 +47,6 @@ func startBroker(t testing.TB, o Options) *bench {
 	}
 	if o.Loops == 0 {
 		o.Loops = 2
-	}
-	if os.Getenv("MQTTBENCH_DURABLE") != "" && o.DataDir == "" {
-		o.DataDir, o.Sync = t.TempDir(), store.OS
 	}
 	s, err := New(o)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"mqttbench/broker"
 	"mqttbench/broker/session"
+	"mqttbench/broker/store"
 	"mqttbench/broker/transport"
 )
 
@@ -24,6 +25,9 @@ type flags struct {
 	maxPacket   int
 	maxClients  int
 	timeout     time.Duration
+	dataDir     string
+	sync        string
+	acceptLoss  bool
 	username    string
 	password    string
 	pprof       string
@@ -39,7 +43,7 @@ const head = `mqttbroker - an MQTT broker for versions 3.1, 3.1.1 and 5.0
 Usage:
   mqttbroker [flags]
 
-It keeps everything in memory and runs until it is interrupted (SIGINT, SIGTERM):
+It keeps everything in memory, or with --data-dir on disk, and runs until it is interrupted (SIGINT, SIGTERM):
 then it tells its clients, lets them take their last bytes, and ends.
 
 Flags:
@@ -51,12 +55,13 @@ unix:///PATH.
 
 Exit codes:
   0  ended by a signal
-  1  something went wrong while it ran
-  2  bad flags, or an address that cannot be listened on
+  1  something went wrong while it ran, as when the data directory cannot be written any more
+  2  bad flags, an address that cannot be listened on, or a data directory that cannot be opened
 
 Examples:
   mqttbroker
   mqttbroker --listen tcp://127.0.0.1:1891 --listen unix:///tmp/mqtt.sock
+  mqttbroker --data-dir /var/lib/mqttbroker --sync os
   mqttbroker --username bench --password secret --pprof 127.0.0.1:6060
 `
 
@@ -73,6 +78,9 @@ func (f *flags) set() *pflag.FlagSet {
 	s.IntVar(&f.maxPacket, "max-packet", 0, "accept packets up to this many `bytes` (default 16 MiB)")
 	s.IntVar(&f.maxClients, "max-clients", 0, "let at most this many clients be connected (default: no limit)")
 	s.DurationVar(&f.timeout, "connect-timeout", 0, "close connections that send no CONNECT in this `time` (default 10s)")
+	s.StringVar(&f.dataDir, "data-dir", "", "keep sessions, their messages and retained messages in `DIR` (default: nowhere)")
+	s.StringVar(&f.sync, "sync", "fsync", "acknowledge with --data-dir what survives: os (a crash of the broker) or fsync (of the machine) as `LEVEL`")
+	s.BoolVar(&f.acceptLoss, "accept-loss", false, "open a --data-dir from whose end acknowledged messages are missing")
 	s.StringVar(&f.username, "username", "", "let in only clients with this User `NAME`, and the password")
 	s.StringVar(&f.password, "password", "", "the `password` to --username")
 	s.StringVar(&f.pprof, "pprof", "", "serve profiles over HTTP on this `HOST:PORT`")
@@ -92,6 +100,9 @@ func parse(args []string) (*flags, error) {
 	}
 	if s.Changed("password") && !s.Changed("username") {
 		return nil, errors.New("--password without --username")
+	}
+	if f.dataDir == "" && (s.Changed("data-dir") || s.Changed("sync") || s.Changed("accept-loss")) {
+		return nil, errors.New("--sync and --accept-loss need a --data-dir, which is not empty")
 	}
 	return f, nil
 }
@@ -120,6 +131,13 @@ func (f *flags) options(stderr io.Writer) (broker.Options, error) {
 		MaxClients:     f.maxClients,
 		ConnectTimeout: f.timeout,
 		Logger:         slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
+	}
+	if f.dataDir != "" {
+		level, err := store.ParseSync(f.sync)
+		if err != nil {
+			return broker.Options{}, fmt.Errorf("--sync: %w", err)
+		}
+		o.DataDir, o.Sync, o.AcceptLoss = f.dataDir, level, f.acceptLoss
 	}
 	if f.username != "" {
 		o.Authenticate = onePair(f.username, f.password)
