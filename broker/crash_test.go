@@ -22,7 +22,10 @@ import (
 
 // durableEnv makes the test binary a broker with a data directory: see TestMain. It holds the level
 // of sync, the driver, the URL to listen on and the directory.
-const durableEnv = "MQTTBENCH_TEST_DURABLE"
+const (
+	durableEnv   = "MQTTBENCH_TEST_DURABLE"
+	fileLimitEnv = "MQTTBENCH_TEST_FILE_LIMIT" // The largest file that such a broker can write, bytes.
+)
 
 func runDurable(spec string) error {
 	parts := strings.SplitN(spec, " ", 4)
@@ -40,6 +43,11 @@ func runDurable(spec string) error {
 	}
 	if err := s.Start(); err != nil {
 		return err
+	}
+	if limit := os.Getenv(fileLimitEnv); limit != "" {
+		if err := limitFiles(limit); err != nil {
+			return err
+		}
 	}
 	fmt.Println(s.Addrs()[0])
 	return s.Run(context.Background())
@@ -337,6 +345,7 @@ type author struct {
 	qos    packet.QoS
 	retain bool
 	quota  int // How many new ones in this round.
+	pad    int // Bytes behind the number.
 
 	mu     sync.Mutex
 	next   int       // Guarded by mu. How many there are.
@@ -362,11 +371,18 @@ func (a *author) count() int {
 	return a.next
 }
 
-func identify(n int) packet.ID { return packet.ID(n%0xFFFF + 1) }
+// identify uses few Packet Identifiers, so that each is used again soon: one that was not let go
+// of would swallow a message.
+func identify(n int) packet.ID { return packet.ID(n%(2*authorWindow) + 1) }
 
 func (a *author) publish(n int, dup bool) {
+	text := strconv.Itoa(n)
+	topic := "t/" + a.id
+	if a.pad > 0 {
+		text, topic = text+" "+strings.Repeat(".", a.pad), "t"
+	}
 	p := packet.Publish{
-		Topic: []byte("t/" + a.id), Payload: []byte(strconv.Itoa(n)), QoS: a.qos, ID: identify(n), Dup: dup, Retain: a.retain,
+		Topic: []byte(topic), Payload: []byte(text), QoS: a.qos, ID: identify(n), Dup: dup, Retain: a.retain,
 	}
 	a.out = p.Append(a.out, a.version)
 }

@@ -29,8 +29,9 @@ type ledger struct {
 	// Immutable once the server has started
 	store  *store.Store
 	loops  []*loop
-	shift  int64 // From the server's clock to wall time, ns.
-	outbox int   // Options.Outbox.
+	shift  int64  // From the server's clock to wall time, ns.
+	outbox int    // Options.Outbox.
+	cancel func() // Ends what watch began.
 
 	mu sync.Mutex
 

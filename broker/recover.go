@@ -153,7 +153,7 @@ func (g *ledger) watch(s *Server) {
 	}
 	g.loops = s.own
 	g.durable.Store(g.store.Durable())
-	g.store.Subscribe(func(durable uint64, err error) {
+	g.cancel = g.store.Subscribe(func(durable uint64, err error) {
 		if err != nil {
 			g.fail(s, err)
 			return
@@ -176,6 +176,9 @@ func (g *ledger) fail(s *Server, err error) {
 func (g *ledger) close() error {
 	if g == nil {
 		return nil
+	}
+	if g.cancel != nil {
+		g.cancel()
 	}
 	return g.store.Close()
 }
