@@ -70,6 +70,7 @@ type settings struct {
 	pprof, pprofAddr    string
 	charts              bool
 	repeat, repetition  int // repetition is 1-based; 0: this run is no part of a series.
+	place               int // Of this run's setting in the order in which the user named them.
 	pause               time.Duration
 	format, failOn      string
 }
