@@ -201,9 +201,6 @@ func (s *settings) manifest(f *pflag.FlagSet) result.Manifest {
 	if s.source.builtIn() {
 		m.Broker.Name, m.Broker.Version, m.Broker.Driver, m.Broker.Loops = s.source.label(), version, s.driver, s.brokerLoops
 	}
-	if s.source.command != "" {
-		m.Broker.Config = map[string]string{"command": s.source.command}
-	}
 	f.VisitAll(func(flag *pflag.Flag) {
 		if flag.Name != "password" {
 			m.Flags[flag.Name] = flag.Value.String()
