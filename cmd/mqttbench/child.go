@@ -34,6 +34,7 @@ type childOptions struct {
 	Driver transport.Driver
 	Loops  int
 	Pprof  string // Address for live profiles; "": none.
+	Alone  bool   // It says nothing, obeys nothing and lives until it is killed, or its parent has gone.
 }
 
 // A child is the parent's side.
@@ -157,12 +158,23 @@ func runChild(arg string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if o.Pprof != "" {
 		servePprof(o.Pprof, stderr)
 	}
+	if o.Alone {
+		awaitOrphaned()
+		return 0
+	}
 	fmt.Fprintf(stdout, "listening %s\n", s.Addrs()[0])
 	obey(stdin, stdout)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	s.Shutdown(ctx)
 	return 0
+}
+
+// awaitOrphaned waits until the parent has gone.
+func awaitOrphaned() {
+	for parent := os.Getppid(); os.Getppid() == parent; {
+		time.Sleep(time.Second)
+	}
 }
 
 // obey carries out the parent's lines until there are no more.

@@ -56,6 +56,8 @@ type settings struct {
 	churnWho            string
 	churnAbrupt         float64
 	churnDown           time.Duration
+	faultTexts          []string
+	faults              []mishap // What --fault says.
 	mqtt                string
 	window              int
 	keepAlive           time.Duration
@@ -112,6 +114,7 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.StringVar(&s.churnWho, "churn-who", string(plan.ChurnBoth), "")
 	f.Float64Var(&s.churnAbrupt, "churn-abrupt", 0.5, "")
 	f.DurationVar(&s.churnDown, "churn-down", time.Second, "")
+	f.StringArrayVar(&s.faultTexts, "fault", nil, "")
 	f.DurationVar(&s.offlineAt, "offline-at", 0, "")
 	f.DurationVar(&s.offlineFor, "offline-for", 0, "")
 	f.StringVar(&s.profile, "profile", "", "")
@@ -309,6 +312,11 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	refuse(f.Changed("password") && !f.Changed("username") && s.mqtt != "5", "--password without --username: MQTT 3.1.1 does not allow that")
 	refuse(s.brokerLoops != 0 && !slices.ContainsFunc(s.sources, source.builtIn), "--broker-loops is for the built-in broker")
 	refuse(s.brokerPID != 0 && len(s.sources) > 1, "--broker-pid is for one broker")
+	var err error
+	s.faults, err = parseFaults(s.faultTexts)
+	refuse(err != nil, "%v", err)
+	refuse(len(ofProcess(s.faults)) > 0 && slices.ContainsFunc(s.sources, func(x source) bool { return x.url != "" }),
+		"--fault %s is about the broker's process, which must be one that mqttbench starts: the built-in broker, or --broker-cmd", strings.Join(s.faultTexts, " --fault "))
 	if len(errs) == 0 {
 		p := s.plan()
 		refuse(p.Validate() != nil, "%v", p.Validate())

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -84,6 +85,9 @@ func wants(args []string, flags ...string) bool {
 // provide makes sure, before anything begins, that the run can have what it needs.
 func (s *settings) provide() error {
 	need := s.publishers + s.subscribers + spareFiles
+	if len(s.faults) > 0 { // The proxy has both ends of each connection.
+		need *= 3
+	}
 	if err := allowFiles(need); err != nil {
 		return fmt.Errorf("%d clients: %w", s.publishers+s.subscribers, err)
 	}
@@ -131,6 +135,11 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 		return nil, err
 	}
 	defer t.stop()
+	cfg.Manifest.Broker.URL = t.url
+	faults, err := s.newMishaps(ctx, t)
+	if err != nil {
+		return nil, err
+	}
 	cfg.Client.URL, cfg.BrokerPID, cfg.BrokerGone = t.url, t.pid, t.gone
 	cfg.Locals = s.locals(t.url)
 	if err := s.pin(t.pid); err != nil {
@@ -138,6 +147,10 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 	}
 	cfg.Manifest.Broker.CPUs, cfg.Manifest.Machine.GeneratorCPUs = s.brokerCPUs, s.cpus
 	cfg.Measuring = s.profiling(t.own, stderr)
+	if faults != nil {
+		defer faults.close()
+		faults.arrange(&cfg)
+	}
 	cfg.Manifest.Broker.CoLocated = cfg.BrokerPID != 0
 	if cfg.Manifest.Broker.Name == "" {
 		cfg.Manifest.Broker.Name = processName(cfg.BrokerPID)
@@ -193,7 +206,7 @@ func (s *settings) manifest(f *pflag.FlagSet) result.Manifest {
 		Command:  append([]string{"mqttbench"}, withoutSecrets(os.Args[1:])...),
 		Flags:    map[string]string{},
 		Profile:  s.profile,
-		Workload: result.Workload{Transport: "tcp", Engine: s.client},
+		Workload: result.Workload{Transport: "tcp", Engine: s.client, Faults: strings.Join(s.faultTexts, " ")},
 		Broker:   result.Broker{Name: s.source.name, BuiltIn: s.source.builtIn()},
 
 		Repetition: s.repetition,

@@ -58,6 +58,23 @@ SESSIONS AND CHURN
       --churn-abrupt SHARE   of them by a TCP reset, the others by DISCONNECT (default 0.5)
       --churn-down D         how long they stay away (default 1s)
 
+FAULTS
+      --fault FAULT          what goes wrong in the measured part, as WHAT:DETAIL:DETAIL..., repeated for more. Each is an event of
+                             the result, and marked on the charts over time
+                             wires    reset  finish (FIN)  cut[=BYTES]  blackhole  pause=D  delay=D[+-D]  throttle=BYTES/S
+                                      slice[=BYTES]  takeover[=TIMES]: MQTT's promises must survive them
+                             lies     drop  forge (acknowledged by nobody)  duplicate  resend  reorder  corrupt: of a PUBLISH. They
+                                      make the broker look bad, and are there to be found
+                             process  stop  kill  terminate, with at=D and for=D: of the built-in broker or --broker-cmd
+                             which    PUBLISH, PUBREC, ...  from=WHO or to=WHO or of=WHO: publisher, subscriber, or a pattern of
+                                      Client Identifiers
+                             when     one of nth=N  every=N  prob=P  at=D  mttf=D (again and again); of each client by itself
+                             more     limit=N (in all)  for=D (how long)  mttr=D  side=client|broker (who sees a reset)
+                                      after (the packet still passes)  per-connection
+                             All but those of the process go through a proxy, whose CPU time counts as the generator's
+
+  mqttbench --qos 2 --clean-session=false --fault reset:PUBREC:after:every=100 --fault stop:at=5s:for=1s
+
 BROKER
   -b, --broker URL           tcp://host:port or unix:///path (default: the built-in broker, in a process of its own)
       --broker NAME=URL      repeated: brokers to be run beside each other; builtin is the built-in broker
