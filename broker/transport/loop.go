@@ -34,6 +34,7 @@ type Loop struct {
 	live       int     // Connections in slots.
 	dirty      []*Conn // To be flushed at the end of the turn.
 	flushing   []*Conn // Being flushed; the two change places.
+	held       int     // Bytes copied to outboxes since flushAll.
 	pressing   []*Conn // To be flushed before the end of the turn: see flushPressing.
 	readable   []*Conn // Read full buffers and may have more.
 	rereading  []*Conn
@@ -297,6 +298,7 @@ func (l *Loop) readAgain() {
 
 // flushAll flushes what was dirty when it was called. What becomes dirty meanwhile waits for the next turn.
 func (l *Loop) flushAll() {
+	l.held = 0
 	l.dirty, l.flushing = l.flushing[:0], l.dirty
 	for i, c := range l.flushing {
 		l.flushing[i] = nil
