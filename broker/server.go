@@ -72,7 +72,10 @@ func (s *Server) Start() error {
 	if s.loops != nil || s.stopping {
 		return errors.New("broker: started or closed before")
 	}
-	loops, err := transport.New(transport.Options{Loops: s.o.Loops, Driver: s.o.Driver, Outbox: s.o.Outbox})
+	loops, err := transport.New(transport.Options{
+		Loops: s.o.Loops, Driver: s.o.Driver, Outbox: s.o.Outbox,
+		ServerTLS: s.o.TLS, HandshakeTimeout: s.o.ConnectTimeout, HandshakeFailed: s.handshakeFailed,
+	})
 	if err != nil {
 		return fmt.Errorf("broker: %w", err)
 	}
@@ -252,6 +255,11 @@ func (s *Server) ask(l *loop) counters {
 // logs reports whether debug says anything.
 func (s *Server) logs() bool {
 	return s.o.Logger.Enabled(context.Background(), slog.LevelDebug)
+}
+
+// handshakeFailed tells of a client that did not get as far as MQTT: nobody else can.
+func (s *Server) handshakeFailed(remote net.Addr, err error) {
+	s.o.Logger.Warn("handshake failed", "remote", remote.String(), "error", err)
 }
 
 func (s *Server) debug(what, client string, err error) {
