@@ -24,8 +24,10 @@ type Server struct {
 	retained  *topic.Retained[*session.Message]
 	numbers   numbers
 	deadlines deadlines
-	gate      gate
-	sys       *sysTree // Nil without Options.SysInterval.
+
+	handshakes handshakeLog
+	gate       gate
+	sys        *sysTree // Nil without Options.SysInterval.
 
 	// Atomic
 	online  atomic.Int64 // Connections past CONNECT.
@@ -255,11 +257,6 @@ func (s *Server) ask(l *loop) counters {
 // logs reports whether debug says anything.
 func (s *Server) logs() bool {
 	return s.o.Logger.Enabled(context.Background(), slog.LevelDebug)
-}
-
-// handshakeFailed tells of a client that did not get as far as MQTT: nobody else can.
-func (s *Server) handshakeFailed(remote net.Addr, err error) {
-	s.o.Logger.Warn("handshake failed", "remote", remote.String(), "error", err)
 }
 
 func (s *Server) debug(what, client string, err error) {
