@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -24,6 +25,8 @@ type flags struct {
 	maxPacket   int
 	maxClients  int
 	timeout     time.Duration
+	certificate transport.ServerFiles
+	proxy       bool
 	username    string
 	password    string
 	pprof       string
@@ -46,8 +49,16 @@ Flags:
 `
 
 const tail = `
-Addresses are URLs: tcp://HOST:PORT (port 0 takes a free one, which is printed) or
-unix:///PATH.
+Addresses are URLs (port 0 takes a free one, which is printed):
+  tcp://HOST:PORT         MQTT on a plain socket
+  tls://HOST:PORT         over TLS 1.2 or 1.3; takes --certfile and --keyfile
+  ws://HOST:PORT/PATH     over WebSockets; without a path every path will do
+  wss://HOST:PORT/PATH    over WebSockets over TLS
+  unix:///PATH            on a Unix socket
+At the end of one, ?proxy=v2 means that a load balancer puts a PROXY protocol header
+in front of every connection; --proxy-protocol says so of all of them.
+
+SIGHUP reads the certificates again. Connections that stand stay.
 
 Exit codes:
   0  ended by a signal
@@ -57,6 +68,7 @@ Exit codes:
 Examples:
   mqttbroker
   mqttbroker --listen tcp://127.0.0.1:1891 --listen unix:///tmp/mqtt.sock
+  mqttbroker --listen tls://:8883 --listen wss://:8084/mqtt --certfile cert.pem --keyfile key.pem
   mqttbroker --username bench --password secret --pprof 127.0.0.1:6060
 `
 
@@ -73,6 +85,11 @@ func (f *flags) set() *pflag.FlagSet {
 	s.IntVar(&f.maxPacket, "max-packet", 0, "accept packets up to this many `bytes` (default 16 MiB)")
 	s.IntVar(&f.maxClients, "max-clients", 0, "let at most this many clients be connected (default: no limit)")
 	s.DurationVar(&f.timeout, "connect-timeout", 0, "close connections that send no CONNECT in this `time` (default 10s)")
+	s.StringVar(&f.certificate.Certificate, "certfile", "", "for tls and wss, show the certificate in this PEM `FILE`")
+	s.StringVar(&f.certificate.Key, "keyfile", "", "the key to --certfile, a PEM `FILE`")
+	s.StringVar(&f.certificate.ClientCA, "cafile", "", "check certificates of clients by the authorities in this PEM `FILE`")
+	s.BoolVar(&f.certificate.Require, "require-certificate", false, "over TLS, refuse clients that show no certificate")
+	s.BoolVar(&f.proxy, "proxy-protocol", false, "expect a PROXY protocol header (version 2) on every connection")
 	s.StringVar(&f.username, "username", "", "let in only clients with this User `NAME`, and the password")
 	s.StringVar(&f.password, "password", "", "the `password` to --username")
 	s.StringVar(&f.pprof, "pprof", "", "serve profiles over HTTP on this `HOST:PORT`")
@@ -96,6 +113,33 @@ func parse(args []string) (*flags, error) {
 	return f, nil
 }
 
+// certificates reads the files of TLS; nil: there are none to read.
+func (f *flags) certificates() (*transport.Certificates, error) {
+	if f.certificate == (transport.ServerFiles{}) {
+		return nil, nil
+	}
+	c, err := f.certificate.Open()
+	if err != nil {
+		return nil, fmt.Errorf("--certfile, --keyfile, --cafile: %w", err)
+	}
+	return c, nil
+}
+
+// urls are the addresses to listen on.
+func (f *flags) urls() []string {
+	if !f.proxy {
+		return f.listen
+	}
+	var urls []string
+	for _, u := range f.listen {
+		if !strings.Contains(u, "?") {
+			u += "?proxy=v2"
+		}
+		urls = append(urls, u)
+	}
+	return urls
+}
+
 func usage() string {
 	return head + new(flags).set().FlagUsagesWrapped(100) + tail
 }
@@ -114,7 +158,7 @@ func (f *flags) options(stderr io.Writer) (broker.Options, error) {
 		return broker.Options{}, fmt.Errorf("--log-level: %q is none of debug, info, warn and error", f.logLevel)
 	}
 	o := broker.Options{
-		Listen: f.listen, Driver: driver, Loops: f.loops,
+		Listen: f.urls(), Driver: driver, Loops: f.loops,
 		SessionLimits:  session.Limits{MaxInflight: f.maxInflight, MaxQueued: f.maxQueued},
 		MaxPacket:      f.maxPacket,
 		MaxClients:     f.maxClients,
