@@ -136,7 +136,10 @@ func newFlame(p *profile.Profile) (*flame, error) {
 	}
 	f.Total = seconds(float64(root.value) * 1e-9)
 	f.Top = topFunctions(self, root.value)
-	f.layOut(root, widest(root))
+	// Boxes of what is folded come on top of those that are kept.
+	for kept := mostFlameBoxes; kept == mostFlameBoxes || len(f.Boxes) > mostFlameBoxes; kept = kept * 3 / 4 {
+		f.layOut(root, widest(root, kept))
+	}
 	return f, nil
 }
 
@@ -158,9 +161,9 @@ func (c *call) add(s *profile.Sample, value int64, self map[string]int64) {
 	self[name] += value
 }
 
-// widest is the least time of a call that gets a box. A call never takes longer than its caller, so that a box always
+// widest is the least time of a call that gets a box, if so many do. A call never takes longer than its caller, so that a box always
 // has one to stand below.
-func widest(root *call) int64 {
+func widest(root *call, kept int) int64 {
 	var values []int64
 	var collect func(*call)
 	collect = func(c *call) {
@@ -172,8 +175,7 @@ func widest(root *call) int64 {
 	collect(root)
 	slices.Sort(values)
 	least := int64(thinnestFlame * float64(root.value))
-	// Kept boxes may have an "other" below them.
-	if n := len(values) - mostFlameBoxes*2/3; n >= 0 {
+	if n := len(values) - kept - 1; n >= 0 {
 		least = max(least, values[n]+1)
 	}
 	return max(least, 1)
@@ -181,6 +183,7 @@ func widest(root *call) int64 {
 
 // layOut makes boxes of the calls that take at least so long.
 func (f *flame) layOut(root *call, least int64) {
+	f.Boxes, f.Height = nil, 0
 	share := func(v int64) float64 { return float64(v) / float64(root.value) }
 	box := func(c *call, kind string, left int64, depth int) {
 		name := shortName(c.name)
@@ -231,6 +234,7 @@ var flameKinds = []struct{ Kind, Name string }{
 }
 
 func kindOf(function string) string {
+	function, _, _ = strings.Cut(function, "[") // Type arguments have paths too.
 	path := function[:strings.LastIndex(function, "/")+1]
 	name, _, _ := strings.Cut(function[len(path):], ".")
 	switch first, _, _ := strings.Cut(path+name, "/"); {
@@ -250,7 +254,6 @@ func kindOf(function string) string {
 
 // shortName leaves the path of a package away.
 func shortName(function string) string {
-	// Type arguments have paths too.
 	head, rest, _ := strings.Cut(function, "[")
 	head = head[strings.LastIndex(head, "/")+1:]
 	if rest != "" {
