@@ -42,6 +42,7 @@ type Loop struct {
 	alarms     alarms
 	timer      func(int64) int64
 	timerAt    int64
+	trimAt     int64 // When the pool is to be trimmed; a loop without turns does not.
 	sleepUntil int64 // What the runner waits for.
 	stopping   bool
 	stats      Stats
@@ -252,6 +253,10 @@ func (l *Loop) finishTurn() (until int64) {
 	l.flushPressing()
 	l.flushAll()
 	l.publish()
+	if l.now >= l.trimAt {
+		l.trimAt = l.now + trimEvery
+		l.pool.trim()
+	}
 	if len(l.dirty)+len(l.readable)+len(l.finishing) > 0 {
 		return math.MinInt64
 	}
