@@ -141,6 +141,12 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 		return nil, err
 	}
 	cfg.Client.URL, cfg.BrokerPID, cfg.BrokerGone = t.url, t.pid, t.gone
+	sec, err := s.security(t)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Client.TLS, cfg.ClientTLS = sec.shared, sec.each
+	cfg.Manifest.Workload.Transport, cfg.Manifest.Workload.Insecure = schemeOf(t.url), s.files.Insecure
 	cfg.Locals = s.locals(t.url)
 	if err := s.pin(t.pid); err != nil {
 		return nil, inputError{err}
@@ -167,7 +173,8 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 	live := newProgress(s, stderr)
 	cfg.Progress = live.interval
 	defer live.done()
-	return bench.Run(ctx, cfg)
+	res, err := bench.Run(ctx, cfg)
+	return res, s.hint(err)
 }
 
 // pin has broker and generator run on the CPUs they were given.
@@ -206,7 +213,7 @@ func (s *settings) manifest(f *pflag.FlagSet) result.Manifest {
 		Command:  append([]string{"mqttbench"}, withoutSecrets(os.Args[1:])...),
 		Flags:    map[string]string{},
 		Profile:  s.profile,
-		Workload: result.Workload{Transport: "tcp", Engine: s.client, Faults: strings.Join(s.faultTexts, " ")},
+		Workload: result.Workload{Engine: s.client, Faults: strings.Join(s.faultTexts, " ")},
 		Broker:   result.Broker{Name: s.source.name, BuiltIn: s.source.builtIn()},
 
 		Repetition: s.repetition,

@@ -134,6 +134,8 @@ type target struct {
 	own  *child       // Not nil: the built-in broker.
 	stop func()
 
+	authority []byte // In PEM, of the built-in broker's certificate; nil: it has none.
+
 	process *fault.Process // Not nil: it can be stopped and killed.
 }
 
@@ -147,11 +149,11 @@ func (s *settings) target(ctx context.Context, stderr io.Writer) (*target, error
 	case len(ofProcess(s.faults)) > 0:
 		return s.startVictim(ctx, stderr)
 	}
-	c, err := startChild(childOptions{Listen: "tcp://127.0.0.1:0", Driver: drivers[s.driver], Loops: s.brokerLoops, Pprof: nextPort(s.pprofAddr)}, stderr)
+	c, err := startChild(childOptions{Listen: s.listenURL(), Driver: drivers[s.driver], Loops: s.brokerLoops, Pprof: nextPort(s.pprofAddr)}, stderr)
 	if err != nil {
 		return nil, err
 	}
-	return &target{url: c.URL, pid: c.PID, gone: c.gone(), own: c, stop: c.stop}, nil
+	return &target{url: c.URL, pid: c.PID, gone: c.gone(), own: c, stop: c.stop, authority: c.authority}, nil
 }
 
 // startVictim starts the built-in broker so that it can be stopped, killed and started again.

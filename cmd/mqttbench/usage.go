@@ -76,7 +76,8 @@ FAULTS
   mqttbench --qos 2 --clean-session=false --fault reset:PUBREC:after:every=100 --fault stop:at=5s:for=1s
 
 BROKER
-  -b, --broker URL           tcp://host:port or unix:///path (default: the built-in broker, in a process of its own)
+  -b, --broker URL           tcp, tls, ws or wss://host:port, with a path behind it for WebSockets, or unix:///path
+                             (default: the built-in broker, in a process of its own)
       --broker NAME=URL      repeated: brokers to be run beside each other; builtin is the built-in broker
       --broker-cmd NAME=CMD  likewise, started afresh for each run: {port} is a free port of 127.0.0.1 and {dir} an empty
                              folder. What it says is in broker.log of the run. See SERIES
@@ -84,6 +85,12 @@ BROKER
       --broker-pid PID       its process, for CPU and memory (default: found by its port if it is on this machine)
       --broker-loops N       event loops of the built-in broker
       --mqtt 3.1|3.1.1|5     protocol version (default 3.1.1)
+      --transport T          how to reach the built-in broker: tcp, tls, ws, wss or unix (default tcp). For TLS it makes
+                             a certificate, which the clients check
+      --cafile FILE          trust servers by the authorities in this PEM file (default: the system's)
+      --certfile FILE        show the server this certificate, with the key in --keyfile FILE; %i in both is the number of
+                             the client, subscribers first, from 0
+      --insecure             believe the server whatever it shows; the result says so
   -u, --username NAME        user name
   -P, --password WORD        password
       --keep-alive D         (default 1m)
