@@ -107,7 +107,7 @@
       scales: { x: { time: false, range: (u, min, max) => [0, max] }, y: { range: (u, min, max) => logRange(u, Math.min(min, ...reach), Math.max(max, ...reach)) } },
       axes: [
         axis({ splits: (u, a, min, max) => { const at = [0, -Math.log10(0.5)]; for (let n = 1; n <= max + 1e-9; n++) at.push(n); return at; },
-          values: (u, at) => at.map((v, i) => i === 1 ? "50 %" : names[Math.round(v)]), label: "percentile", labelSize: 20, size: 30 }),
+          values: (u, at) => at.map((v, i) => i === 1 ? "50 %" : i === 0 && width < 500 ? "" : names[Math.round(v)]), label: "percentile", labelSize: 20, size: 30 }),
         axis({ splits: logTicks, values: (u, at) => at.map(v => seconds(power(v))), size: leftAxis }),
       ],
       series: [
@@ -153,8 +153,11 @@
       c.beginPath();
       c.arc(x, y, 3.5 * ratio, 0, 2 * Math.PI);
       c.fill();
-      c.textAlign = "right";
-      c.fillText(seconds(value), x - 6 * ratio, y - 6 * ratio);
+      const text = seconds(value);
+      // Left above the curve, which rises; at the edge right below it.
+      const left = x - 6 * ratio - c.measureText(text).width > u.bbox.left;
+      c.textAlign = left ? "right" : "left";
+      c.fillText(text, x + (left ? -6 : 7) * ratio, y + (left ? -6 : 13) * ratio);
     }
     c.restore();
   }
