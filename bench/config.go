@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -15,7 +16,9 @@ import (
 type Config struct {
 	Plan   plan.Plan      // Settled: WithDefaults and Validate are the caller's.
 	Client client.Options // What all clients share: URL, credentials, version, keep alive. The rest comes from the plan.
-	Engine client.Engine  // Not closed by Run.
+	// ClientTLS, if not nil, is Client.TLS of client n, for certificates of their own: subscribers first, then publishers.
+	ClientTLS func(n int) *tls.Config
+	Engine    client.Engine // Not closed by Run.
 
 	Dir      string          // Where the result goes; must not hold one.
 	Manifest result.Manifest // Plan, start and machine are filled in by Run.

@@ -163,6 +163,9 @@ func (r *run) options(n int, id string, s plan.Session) client.Options {
 	if len(r.cfg.Locals) > 0 {
 		o.Local = r.cfg.Locals[n%len(r.cfg.Locals)]
 	}
+	if r.cfg.ClientTLS != nil {
+		o.TLS = r.cfg.ClientTLS(n)
+	}
 	o.ClientID, o.Version, o.Window = id, r.plan.Version, r.plan.Window
 	o.CleanStart = s == plan.Clean
 	if !o.CleanStart {

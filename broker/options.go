@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,8 +18,11 @@ import (
 // loopback interface, lets everybody in, and offers all of MQTT 3.1, 3.1.1 and 5.0.
 type Options struct {
 	// Listen holds the URLs to accept on, as in tcp://127.0.0.1:1883; port 0
-	// takes a free one. Default: tcp://127.0.0.1:1883.
+	// takes a free one. There are tcp, tls, ws, wss and unix: see transport.Loops.Listen.
+	// Default: tcp://127.0.0.1:1883.
 	Listen []string
+
+	TLS *tls.Config // For tls:// and wss:// in Listen, which need it.
 
 	Driver transport.Driver // Default: the platform's best.
 	Loops  int              // Default: the transport's.

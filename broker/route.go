@@ -57,6 +57,7 @@ func (l *loop) route(p *publication) (o outcome) {
 		if !d.give(&to) {
 			o.refused++
 		}
+		l.t.Relieve()
 	}
 	for _, g := range r.Groups {
 		if d.share(g, &o) {

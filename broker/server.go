@@ -24,9 +24,11 @@ type Server struct {
 	retained  *topic.Retained[*session.Message]
 	numbers   numbers
 	deadlines deadlines
-	gate      gate
-	sys       *sysTree // Nil without Options.SysInterval.
-	ledger    *ledger  // Nil without Options.DataDir.
+
+	handshakes handshakeLog
+	gate       gate
+	sys        *sysTree // Nil without Options.SysInterval.
+	ledger     *ledger  // Nil without Options.DataDir.
 
 	// Atomic
 	online  atomic.Int64 // Connections past CONNECT.
@@ -79,7 +81,10 @@ func (s *Server) Start() error {
 	if err := s.openLedger(); err != nil {
 		return fmt.Errorf("broker: %w", err)
 	}
-	loops, err := transport.New(transport.Options{Loops: s.o.Loops, Driver: s.o.Driver, Outbox: s.o.Outbox})
+	loops, err := transport.New(transport.Options{
+		Loops: s.o.Loops, Driver: s.o.Driver, Outbox: s.o.Outbox,
+		ServerTLS: s.o.TLS, HandshakeTimeout: s.o.ConnectTimeout, HandshakeFailed: s.handshakeFailed,
+	})
 	if err != nil {
 		s.ledger.close()
 		return fmt.Errorf("broker: %w", err)

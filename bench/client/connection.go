@@ -75,7 +75,7 @@ func (c *client) Connect() {
 	c.deadline = c.began + int64(c.o.ConnectTimeout)
 	c.g.watch(c, c.deadline)
 	// The transport's own timeout is the later one, so that silence is reported in one way only.
-	c.conn = c.g.loop.Dial(c.o.URL, c.o.Local, c.o.ConnectTimeout+time.Second, c)
+	c.conn = c.g.loop.DialTLS(c.o.URL, c.o.TLS, c.o.Local, c.o.ConnectTimeout+time.Second, c)
 }
 
 // Opened implements transport.Handler: CONNECT goes out.

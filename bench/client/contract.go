@@ -1,6 +1,7 @@
 package client
 
 import (
+	"crypto/tls"
 	"net"
 	"time"
 
@@ -9,15 +10,16 @@ import (
 
 // Options are those of one client.
 type Options struct {
-	URL                      string         // tcp://host:port or unix:///path
+	URL                      string         // tcp, tls, ws or wss://host:port, with a path behind that for WebSockets; or unix:///path
+	TLS                      *tls.Config    // For tls:// and wss://; not to be changed. nil: the system's roots are trusted. Best with its ServerName, or each connection copies it.
 	ClientID                 string         // Empty with version 5: the server's choice, kept for all later connections.
 	Version                  packet.Version // Default V311.
 	CleanStart               bool           // 3.1.1: Clean Session.
-	SessionExpiry            uint32         // Version 5, seconds; for 3.1.1 CleanStart decides.
-	KeepAlive                time.Duration  // Rounded to seconds; default 60 s; negative: off.
+	HasUsername, HasPassword bool
+	SessionExpiry            uint32        // Version 5, seconds; for 3.1.1 CleanStart decides.
+	KeepAlive                time.Duration // Rounded to seconds; default 60 s; negative: off.
 	Username                 string
 	Password                 string
-	HasUsername, HasPassword bool
 	Window                   int           // QoS 1/2 messages in flight; default 20; bounded by the server's Receive Maximum.
 	ConnectTimeout           time.Duration // From dialling to CONNACK; default 10 s.
 	Local                    net.Addr      // Where to dial from; nil: the system's choice.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"mqttbench/broker/packet"
@@ -38,7 +39,18 @@ type NotMQTTError struct {
 }
 
 func (e *NotMQTTError) Error() string {
-	return fmt.Sprintf("the peer is no MQTT server: it answered CONNECT with %q", e.Got)
+	return fmt.Sprintf("the peer is no MQTT server: it answered CONNECT with %q%s", e.Got, e.hint())
+}
+
+// hint says what the answer looks like.
+func (e *NotMQTTError) hint() string {
+	switch {
+	case len(e.Got) > 2 && e.Got[0] == 0x15 && e.Got[1] == 3: // An alert, RFC 8446 section 5.1.
+		return "; it speaks TLS: try tls://"
+	case strings.HasPrefix(string(e.Got), "HTTP/1."):
+		return "; it speaks HTTP: try ws://"
+	}
+	return ""
 }
 
 // notMQTT keeps the first bytes of an answer, not more than fit a line.

@@ -3,10 +3,13 @@ package fault
 import (
 	"encoding/hex"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,7 +21,16 @@ import (
 	"mqttbench/broker/packet"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// The runs of these tests mostly wait, for the time to pass and for silence: many of them have room on a CPU.
+var runsPerCPU = 16
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		parallel.Value.Set(strconv.Itoa(runsPerCPU * runtime.GOMAXPROCS(0)))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience is how long a test waits for what must come; silence, for what must not.
 const (

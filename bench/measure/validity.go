@@ -115,7 +115,12 @@ func (j *judge) schedule(e Evidence) {
 
 // generator asks whether the instrument had room to spare.
 func (j *judge) generator(e Evidence) {
-	if e.GeneratorCPU >= 0 {
+	switch {
+	case e.GeneratorCPU < 0:
+	case !e.Published: // A closed loop: somebody is the bottleneck, and the cost of a message is the same whoever it is.
+		j.atMost(result.ValidityNoisy, "generator CPU", e.GeneratorCPU, maxGeneratorCPU, "1",
+			"the generator may have been the bottleneck: the rate is at least this; compare CPU per message")
+	default:
 		j.atMost(result.ValidityInvalid, "generator CPU", e.GeneratorCPU, maxGeneratorCPU, "1",
 			"the generator was short of CPU: lower the rate, give it more CPUs, or use a second machine")
 	}

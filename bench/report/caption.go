@@ -96,6 +96,14 @@ func marked(title string, s *result.Summary) string {
 	return title
 }
 
+// unmarked is a title where the word stands already.
+func unmarked(title string) string {
+	for _, mark := range []string{"INVALID RUN: ", "INVALID RUNS: ", "SOME RUNS INVALID: ", "NOISY: "} {
+		title = strings.TrimPrefix(title, mark)
+	}
+	return title
+}
+
 // markedGroups is marked for a comparison.
 func markedGroups(title string, groups []*result.Group) string {
 	invalid := 0

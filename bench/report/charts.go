@@ -12,7 +12,9 @@ import (
 // that lost what was promised, cost of a broker that is elsewhere. One chart that fails does not
 // keep the others from being drawn.
 func Charts(dir string, r *result.Run) ([]string, error) {
-	return saveAll(dir, []*figure{percentileFigure(r), timelineFigure(r), ratesFigure(r), costFigure(r)})
+	heat, unread := heatFigure(r)
+	paths, err := saveAll(dir, []*figure{percentileFigure(r), timelineFigure(r), heat, ratesFigure(r), costFigure(r)})
+	return paths, errors.Join(unread, err)
 }
 
 // CompareCharts draws the charts of a comparison likewise.

@@ -147,9 +147,20 @@ func verdictWord(g *result.Group) (string, style) {
 	return "-", none
 }
 
-// notes writes the legend of what occurs, what the groups differ in, and the doubts of the statistics.
+// notes writes the legend and the doubts.
 func (t *terminal) notes(c *result.Comparison) {
 	t.line("")
+	legend, doubts := comparisonNotes(c)
+	for _, text := range legend {
+		t.paragraph(dim, 0, text)
+	}
+	for _, text := range doubts {
+		t.paragraph(yellow, 0, text)
+	}
+}
+
+// comparisonNotes are the legend of what occurs, and, as doubts, those of the statistics and what the groups differ in.
+func comparisonNotes(c *result.Comparison) (legend, doubts []string) {
 	var warnings []string
 	paired, unpaired, same, noisy, invalid, lossyGroup := false, false, false, false, false, false
 	for i, row := range c.Cells {
@@ -167,7 +178,7 @@ func (t *terminal) notes(c *result.Comparison) {
 	}
 	say := func(is bool, text string) {
 		if is {
-			t.paragraph(dim, 0, text)
+			legend = append(legend, text)
 		}
 	}
 	say(paired, "×: median of the ratios of paired runs, sign test at p < 0.05.")
@@ -181,11 +192,12 @@ func (t *terminal) notes(c *result.Comparison) {
 	}
 	slices.Sort(warnings)
 	for _, w := range slices.Compact(warnings) {
-		t.paragraph(yellow, 0, "note: "+w)
+		doubts = append(doubts, "note: "+w)
 	}
 	for _, d := range c.Differences {
-		t.paragraph(yellow, 0, "differing in "+d.String())
+		doubts = append(doubts, "differing in "+d.String())
 	}
+	return legend, doubts
 }
 
 // compared is how many ratios were tested.

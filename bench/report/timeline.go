@@ -159,7 +159,7 @@ func drawTimeline(c draw.Canvas, r *result.Run, strips []strip, last float64) {
 		if events && i == 0 {
 			p.nameAt = eventNames
 		}
-		p.phases(r, last, i == 0)
+		p.phases(r, i == 0)
 		p.grid()
 		panels = append(panels, p)
 	}
@@ -193,22 +193,34 @@ func (s *strip) scale(r *result.Run) scale {
 	return linear(0, high, 4, s.format)
 }
 
-// phases shades what is not measured, and names the phases where there is room.
-func (p *panel) phases(r *result.Run, last float64, named bool) {
+// A phaseBand is a stretch of time that is not measured.
+type phaseBand struct {
+	phase    result.Phase
+	from, to float64
+}
+
+func phaseBands(r *result.Run) (all []phaseBand) {
 	for i := 0; i < len(r.Intervals); {
 		j := i
 		for j+1 < len(r.Intervals) && r.Intervals[j+1].Phase == r.Intervals[i].Phase {
 			j++
 		}
 		if phase := r.Intervals[i].Phase; phase != result.PhaseMeasure {
-			t0, t1 := r.Intervals[i].T0, r.Intervals[j].T1
-			p.band(bandGrey, t0, t1)
-			style := placed(lettering(captionSize, grey), draw.XCenter, draw.YTop)
-			if width := p.px(t1) - p.px(t0); named && style.Width(string(phase)) < width {
-				p.FillText(style, vg.Point{X: p.px(t0) + width/2, Y: p.Max.Y - 1}, string(phase))
-			}
+			all = append(all, phaseBand{phase, r.Intervals[i].T0, r.Intervals[j].T1})
 		}
 		i = j + 1
+	}
+	return all
+}
+
+// phases shades what is not measured, and names the phases where there is room.
+func (p *panel) phases(r *result.Run, named bool) {
+	style := placed(lettering(captionSize, grey), draw.XCenter, draw.YTop)
+	for _, b := range phaseBands(r) {
+		p.band(bandGrey, b.from, b.to)
+		if width := p.px(b.to) - p.px(b.from); named && style.Width(string(b.phase)) < width {
+			p.FillText(style, vg.Point{X: p.px(b.from) + width/2, Y: p.Max.Y - 1}, string(b.phase))
+		}
 	}
 }
 

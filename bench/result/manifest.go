@@ -59,6 +59,7 @@ type Workload struct {
 	PayloadBytes  int     `json:"payload_bytes"`            // Of the Application Message, stamp included. The mean if they vary.
 	MQTTVersion   string  `json:"mqtt_version"`             // "3.1.1" or "5.0".
 	Transport     string  `json:"transport"`                // "tcp", "tls", "ws", "unix", ...
+	Insecure      bool    `json:"insecure,omitempty"`       // The server's certificate was not verified.
 	Engine        string  `json:"engine,omitempty"`         // "native" or "paho".
 	Clients       int     `json:"clients"`                  // Network Connections in all.
 	Publishers    int     `json:"publishers"`               //

@@ -14,8 +14,8 @@ const (
 	defaultHandshakes       = 4096
 	defaultHandshakeTimeout = 10 * time.Second
 
-	// toleration is how long a client may keep an anteroom waiting that is full.
-	toleration = time.Second
+	// defaultToleration is how long a client may keep an anteroom waiting that is full.
+	defaultToleration = time.Second
 	// evictEvery is how often a full anteroom looks for such clients.
 	evictEvery = 20 * time.Millisecond
 )
@@ -47,7 +47,7 @@ type guest struct {
 }
 
 // errCrowded ends the handshake of a guest who had to make room.
-var errCrowded = fmt.Errorf("the client let a full house wait for %v", toleration)
+var errCrowded = errors.New("the client took long, and others wanted its place")
 
 func (ls *Loops) listenLayered(a address, accept acceptFunc) (net.Listener, error) {
 	if a.secure() && ls.opts.ServerTLS == nil {
@@ -174,7 +174,7 @@ func (r *anteroom) evict() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for g := range r.guests {
-		if g.conn.delay() > int64(toleration) {
+		if g.conn.delay() > int64(r.loops.opts.toleration) {
 			g.cancel(errCrowded)
 		}
 	}

@@ -111,6 +111,7 @@ func (c *Conn) Put(l *Loop, p []byte) (more bool) {
 		c.out = l.pool.getBox()
 	}
 	c.out.pending.append(&l.pool, p)
+	l.held += len(p)
 	return c.putLocked(l, len(p))
 }
 
@@ -126,8 +127,10 @@ func (c *Conn) PutParts(l *Loop, head, body []byte, r Ref) (more bool) {
 		c.out = l.pool.getBox()
 	}
 	c.out.pending.append(&l.pool, head)
+	l.held += len(head)
 	if r == nil || len(body) < byReference {
 		c.out.pending.append(&l.pool, body)
+		l.held += len(body)
 	} else {
 		c.out.pending.refer(&l.pool, body, r)
 	}
@@ -279,6 +282,18 @@ func (l *Loop) flushPressing() {
 		c.flush(l)
 	}
 	l.pressing = l.pressing[:0]
+}
+
+// maxHeld is how much a turn may put before it should flush, bytes: large enough for writes of 16 KiB to a thousand connections, and small
+// beside what a read of 64 KiB can become: a hundred megabytes, if it is small messages that each go to a thousand.
+const maxHeld = 16 << 20
+
+// Relieve flushes in the middle of a turn if that has put much. Whoever puts to many connections calls it in between, where
+// it holds no lock, since this makes system calls. It calls no handler.
+func (l *Loop) Relieve() {
+	if l.held >= maxHeld {
+		l.flushAll()
+	}
 }
 
 // write makes one non-blocking write for the loop.

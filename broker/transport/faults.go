@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -20,7 +19,7 @@ import (
 // speak TLS, but such a peer can show what it got.
 const tlsAlert = "\x15\x03\x03\x00\x02\x02\x0a"
 
-const httpOnTLS = "HTTP/1.0 400 Bad Request\r\nConnection: close\r\n\r\nThis is a TLS port.\n"
+const httpOnTLS = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\nThis is a TLS port.\n"
 
 // clientFault says what was wrong with a client, and tells a client that did not speak TLS.
 func (s *shake) clientFault(c *tls.Conn, err error) error {
@@ -86,9 +85,4 @@ func (s *shake) fault(what, peer string, err error) error {
 func IsAlert(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "remote error"
-}
-
-// IsCertificateDemand reports whether err is the alert of a server that wants a certificate from its clients.
-func IsCertificateDemand(err error) bool {
-	return IsAlert(err) && (strings.Contains(err.Error(), "certificate required") || strings.Contains(err.Error(), "bad certificate"))
 }

@@ -64,6 +64,8 @@ type Options struct {
 	HandshakeTimeout time.Duration // Of each of them; default 10 s. (When dialling, the timeout of Dial includes it.)
 	// HandshakeFailed, if not nil, is told why a client that had said something came to nothing. Any goroutine calls it.
 	HandshakeFailed func(remote net.Addr, err error)
+
+	toleration time.Duration // Of clients in the way of others; shorter in tests only.
 }
 
 const (
@@ -106,6 +108,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.HandshakeTimeout == 0 {
 		o.HandshakeTimeout = defaultHandshakeTimeout
+	}
+	if o.toleration == 0 {
+		o.toleration = defaultToleration
 	}
 	if o.ClientTLS == nil {
 		o.ClientTLS = &tls.Config{}

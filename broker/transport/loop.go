@@ -34,6 +34,7 @@ type Loop struct {
 	live       int     // Connections in slots.
 	dirty      []*Conn // To be flushed at the end of the turn.
 	flushing   []*Conn // Being flushed; the two change places.
+	held       int     // Bytes copied to outboxes since flushAll.
 	pressing   []*Conn // To be flushed before the end of the turn: see flushPressing.
 	readable   []*Conn // Read full buffers and may have more.
 	rereading  []*Conn
@@ -41,6 +42,7 @@ type Loop struct {
 	alarms     alarms
 	timer      func(int64) int64
 	timerAt    int64
+	trimAt     int64 // When the pool is to be trimmed; a loop without turns does not.
 	sleepUntil int64 // What the runner waits for.
 	stopping   bool
 	stats      Stats
@@ -251,6 +253,10 @@ func (l *Loop) finishTurn() (until int64) {
 	l.flushPressing()
 	l.flushAll()
 	l.publish()
+	if l.now >= l.trimAt {
+		l.trimAt = l.now + trimEvery
+		l.pool.trim()
+	}
 	if len(l.dirty)+len(l.readable)+len(l.finishing) > 0 {
 		return math.MinInt64
 	}
@@ -297,6 +303,7 @@ func (l *Loop) readAgain() {
 
 // flushAll flushes what was dirty when it was called. What becomes dirty meanwhile waits for the next turn.
 func (l *Loop) flushAll() {
+	l.held = 0
 	l.dirty, l.flushing = l.flushing[:0], l.dirty
 	for i, c := range l.flushing {
 		l.flushing[i] = nil

@@ -8,8 +8,15 @@ import (
 const (
 	minClass  = 9  // The smallest buffer is 512 bytes,
 	maxClass  = 20 // the largest that is kept 1 MiB.
-	poolBytes = 8 << 20
 	poolBoxes = 16 << 10
+
+	// A turn holds up to maxHeld, in buffers that are half empty at worst. A pool that keeps less makes a loop at that limit
+	// allocate its buffers anew each turn.
+	poolBytes = 2 * maxHeld
+
+	// What lies unused for trimEvery (ns) is given up, but for this much.
+	poolIdle  = 4 << 20
+	trimEvery = 5e9
 )
 
 // A buffer is bytes with the capacity of a size class (or more than 1 MiB).
@@ -26,6 +33,7 @@ type pool struct {
 	mu    sync.Mutex
 	free  [maxClass - minClass + 1][]*buffer // Guarded by mu.
 	bytes int                                // Guarded by mu. Capacity of all in free; at most poolBytes.
+	least int                                // Guarded by mu. The lowest that bytes has been since trim.
 	boxes []*outbox                          // Guarded by mu. At most poolBoxes.
 }
 
@@ -45,6 +53,7 @@ func (p *pool) get(n int) *buffer {
 		b := p.free[class-minClass][l-1]
 		p.free[class-minClass] = p.free[class-minClass][:l-1]
 		p.bytes -= cap(b.b)
+		p.least = min(p.least, p.bytes)
 		p.mu.Unlock()
 		return b
 	}
@@ -73,6 +82,23 @@ func (p *pool) grow(b *buffer, n int) *buffer {
 	g.b = append(g.b, b.b...)
 	p.put(b)
 	return g
+}
+
+// trim gives up what has not been needed since it was called the last time: the largest first.
+func (p *pool) trim() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	spare := min(p.least, p.bytes-poolIdle)
+	for i := len(p.free) - 1; i >= 0; i-- {
+		size := 1 << (minClass + i)
+		n := min(len(p.free[i]), max(0, spare/size))
+		keep := len(p.free[i]) - n
+		clear(p.free[i][keep:])
+		p.free[i] = p.free[i][:keep]
+		p.bytes -= n * size
+		spare -= n * size
+	}
+	p.least = p.bytes
 }
 
 func (p *pool) getBox() *outbox {

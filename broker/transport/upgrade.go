@@ -88,11 +88,11 @@ var (
 func readRequest(nc net.Conn) (request, early []byte, err error) {
 	b := make([]byte, 0, 1<<10)
 	for {
+		if len(b) >= maxRequest {
+			io.WriteString(nc, tooLarge)
+			return nil, nil, errTooLarge
+		}
 		if len(b) == cap(b) {
-			if len(b) >= maxRequest {
-				io.WriteString(nc, tooLarge)
-				return nil, nil, errTooLarge
-			}
 			b = append(b, 0)[:len(b)]
 		}
 		n, err := nc.Read(b[len(b):min(cap(b), maxRequest)])

@@ -21,7 +21,7 @@ import (
 // started again with childCommand. So its CPU time, memory, allocations and
 // profiles are its own, and the instrument and the thing measured share no heap.
 //
-// The two talk in lines. The child says "listening URL" on its standard output
+// The two talk in lines. The child says "listening URL", perhaps with a certificate to trust, on its standard output
 // once it is ready. On its standard input it is told "profile DIR", which starts
 // profiling, and "profiled", which writes the profiles and is answered
 // with "profiled" or "error ...". When its standard input ends (the parent asked for
@@ -34,12 +34,15 @@ type childOptions struct {
 	Driver transport.Driver
 	Loops  int
 	Pprof  string // Address for live profiles; "": none.
+	Alone  bool   // It says nothing, obeys nothing and lives until it is killed, or its parent has gone.
 }
 
 // A child is the parent's side.
 type child struct {
 	URL string
 	PID int
+
+	authority []byte // In PEM, of its certificate; nil: it has none.
 
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
@@ -76,7 +79,11 @@ func startChild(o childOptions, stderr io.Writer) (*child, error) {
 		lines: make(chan string, 16), done: make(chan struct{}), ended: make(chan error, 1),
 	}
 	go c.listen(stdout)
-	if c.URL, err = c.answer("listening"); err != nil {
+	text, err := c.answer("listening")
+	if err == nil {
+		c.URL, c.authority, err = readAnnouncement(text)
+	}
+	if err != nil {
 		c.stop()
 		return nil, fmt.Errorf("the built-in broker did not start: %w", err)
 	}
@@ -143,10 +150,14 @@ func runChild(arg string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "mqttbench: the built-in broker's options: %v\n", err)
 		return exitInput
 	}
-	s, err := broker.New(broker.Options{
-		Listen: []string{o.Listen}, Driver: o.Driver, Loops: o.Loops,
-		Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})),
-	})
+	config, authority, err := ownCertificate(o.Listen)
+	var s *broker.Server
+	if err == nil {
+		s, err = broker.New(broker.Options{
+			Listen: []string{o.Listen}, Driver: o.Driver, Loops: o.Loops, TLS: config,
+			Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+		})
+	}
 	if err == nil {
 		err = s.Start()
 	}
@@ -157,12 +168,23 @@ func runChild(arg string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if o.Pprof != "" {
 		servePprof(o.Pprof, stderr)
 	}
-	fmt.Fprintf(stdout, "listening %s\n", s.Addrs()[0])
+	if o.Alone {
+		awaitOrphaned()
+		return 0
+	}
+	fmt.Fprintf(stdout, "listening %s\n", announcement(s.Addrs()[0], authority))
 	obey(stdin, stdout)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	s.Shutdown(ctx)
 	return 0
+}
+
+// awaitOrphaned waits until the parent has gone.
+func awaitOrphaned() {
+	for parent := os.Getppid(); os.Getppid() == parent; {
+		time.Sleep(time.Second)
+	}
 }
 
 // obey carries out the parent's lines until there are no more.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"mqttbench/bench/report"
 	"mqttbench/bench/result"
 )
 
@@ -90,26 +89,4 @@ func readAll(dirs []string) (runs []*result.Run, err error) {
 		runs = append(runs, r)
 	}
 	return runs, nil
-}
-
-// reportCommand prints a result again and redraws its charts.
-func reportCommand(_ context.Context, args []string, stdout, _ io.Writer) error {
-	if len(args) == 0 || wants(args, "--help", "-h") {
-		_, err := io.WriteString(stdout, "mqttbench report DIR - print a result again and redraw its charts\n")
-		return err
-	}
-	runs, err := readAll(args)
-	if err != nil {
-		return inputError{err}
-	}
-	width, color := terminal(stdout)
-	for _, r := range runs {
-		if _, err := report.Charts(r.Dir, r); err != nil {
-			return err
-		}
-		if err := report.Summary(stdout, r, width, color); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -56,10 +56,14 @@ type settings struct {
 	churnWho            string
 	churnAbrupt         float64
 	churnDown           time.Duration
+	faultTexts          []string
+	faults              []mishap // What --fault says.
 	mqtt                string
 	window              int
 	keepAlive           time.Duration
 	username, password  string
+	transport           string                // Of the built-in broker.
+	files               transport.ClientFiles // What --cafile and its kind say.
 	seed                uint64
 	runID               uint32 // What tells the Topic Names and Client Identifiers of this run from those of all others.
 	connecting          int
@@ -70,6 +74,7 @@ type settings struct {
 	pprof, pprofAddr    string
 	charts              bool
 	repeat, repetition  int // repetition is 1-based; 0: this run is no part of a series.
+	place               int // Of this run's setting in the order in which the user named them.
 	pause               time.Duration
 	format, failOn      string
 }
@@ -111,6 +116,7 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.StringVar(&s.churnWho, "churn-who", string(plan.ChurnBoth), "")
 	f.Float64Var(&s.churnAbrupt, "churn-abrupt", 0.5, "")
 	f.DurationVar(&s.churnDown, "churn-down", time.Second, "")
+	f.StringArrayVar(&s.faultTexts, "fault", nil, "")
 	f.DurationVar(&s.offlineAt, "offline-at", 0, "")
 	f.DurationVar(&s.offlineFor, "offline-for", 0, "")
 	f.StringVar(&s.profile, "profile", "", "")
@@ -122,6 +128,11 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.StringVar(&s.mqtt, "mqtt", "3.1.1", "")
 	f.StringVarP(&s.username, "username", "u", "", "")
 	f.StringVarP(&s.password, "password", "P", "", "")
+	f.StringVar(&s.transport, "transport", "tcp", "")
+	f.StringVar(&s.files.CA, "cafile", "", "")
+	f.StringVar(&s.files.Certificate, "certfile", "", "")
+	f.StringVar(&s.files.Key, "keyfile", "", "")
+	f.BoolVar(&s.files.Insecure, "insecure", false, "")
 	f.DurationVar(&s.keepAlive, "keep-alive", time.Minute, "")
 	f.StringVar(&s.client, "client", "native", "")
 	f.IntVar(&s.loops, "loops", 0, "")
@@ -308,6 +319,12 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	refuse(f.Changed("password") && !f.Changed("username") && s.mqtt != "5", "--password without --username: MQTT 3.1.1 does not allow that")
 	refuse(s.brokerLoops != 0 && !slices.ContainsFunc(s.sources, source.builtIn), "--broker-loops is for the built-in broker")
 	refuse(s.brokerPID != 0 && len(s.sources) > 1, "--broker-pid is for one broker")
+	var err error
+	s.faults, err = parseFaults(s.faultTexts)
+	errs = append(errs, s.checkSecurity(f))
+	refuse(err != nil, "%v", err)
+	refuse(len(ofProcess(s.faults)) > 0 && slices.ContainsFunc(s.sources, func(x source) bool { return x.url != "" }),
+		"--fault %s is about the broker's process, which must be one that mqttbench starts: the built-in broker, or --broker-cmd", strings.Join(s.faultTexts, " --fault "))
 	if len(errs) == 0 {
 		p := s.plan()
 		refuse(p.Validate() != nil, "%v", p.Validate())
@@ -319,7 +336,12 @@ var drivers = map[string]transport.Driver{"auto": transport.Auto, "epoll": trans
 
 var versions = map[string]packet.Version{"3.1": packet.V31, "3.1.1": packet.V311, "5": packet.V5, "5.0": packet.V5}
 
-const defaultPort = "1883"
+// ways are the schemes of brokers, with the ports that are registered for them.
+var ways = map[string]struct{ scheme, port string }{
+	"tcp": {"tcp", "1883"}, "mqtt": {"tcp", "1883"},
+	"tls": {"tls", "8883"}, "ssl": {"tls", "8883"}, "mqtts": {"tls", "8883"},
+	"ws": {"ws", "80"}, "wss": {"wss", "443"},
+}
 
 // brokerURL completes a URL: tcp:// and the port may be left away.
 func brokerURL(text string) (string, error) {
@@ -333,18 +355,22 @@ func brokerURL(text string) (string, error) {
 	switch u.Scheme {
 	case "unix":
 		return text, nil
-	case "tcp", "mqtt":
-	default:
-		return "", fmt.Errorf("%q: there are tcp://host:port and unix:///path", text)
+	}
+	way, known := ways[u.Scheme]
+	if !known {
+		return "", fmt.Errorf("%q: there are tcp, tls, ws and wss://host:port, and unix:///path", text)
 	}
 	if u.Hostname() == "" {
 		return "", fmt.Errorf("%q has no host", text)
 	}
 	port := u.Port()
 	if port == "" {
-		port = defaultPort
+		port = way.port
 	}
-	return "tcp://" + net.JoinHostPort(u.Hostname(), port), nil
+	if u.Path = strings.TrimSuffix(u.Path, "/"); u.Path != "" && way.scheme != "ws" && way.scheme != "wss" {
+		return "", fmt.Errorf("%q: only ws:// and wss:// have a path", text)
+	}
+	return way.scheme + "://" + net.JoinHostPort(u.Hostname(), port) + u.Path, nil
 }
 
 // plan is the run that the flags ask for.

@@ -31,7 +31,7 @@ bench/measure:      bench/client bench/plan bench/result broker/packet github.co
 bench/result:       github.com/HdrHistogram/hdrhistogram-go
 bench/fault:        broker/packet broker/transport
 bench/series:       bench/result
-bench/report:       bench/result golang.org/x/image/font gonum.org/v1/plot
+bench/report:       bench/result github.com/google/pprof/profile golang.org/x/image/font gonum.org/v1/plot
 bench:              bench/client bench/measure bench/plan bench/result broker/packet broker/transport
 
 profiles:

@@ -14,7 +14,7 @@ import (
 // looked at; 0: not found.
 func listenerPID(broker string) int {
 	u, err := url.Parse(broker)
-	if err != nil || u.Scheme != "tcp" || !isLoopback(u.Hostname()) {
+	if err != nil || u.Scheme == "unix" || !isLoopback(u.Hostname()) {
 		return 0
 	}
 	port, err := strconv.ParseUint(u.Port(), 10, 16)

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -84,6 +85,9 @@ func wants(args []string, flags ...string) bool {
 // provide makes sure, before anything begins, that the run can have what it needs.
 func (s *settings) provide() error {
 	need := s.publishers + s.subscribers + spareFiles
+	if len(s.faults) > 0 { // The proxy has both ends of each connection.
+		need *= 3
+	}
 	if err := allowFiles(need); err != nil {
 		return fmt.Errorf("%d clients: %w", s.publishers+s.subscribers, err)
 	}
@@ -131,13 +135,28 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 		return nil, err
 	}
 	defer t.stop()
+	cfg.Manifest.Broker.URL = t.url
+	faults, err := s.newMishaps(ctx, t)
+	if err != nil {
+		return nil, err
+	}
 	cfg.Client.URL, cfg.BrokerPID, cfg.BrokerGone = t.url, t.pid, t.gone
+	sec, err := s.security(t)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Client.TLS, cfg.ClientTLS = sec.shared, sec.each
+	cfg.Manifest.Workload.Transport, cfg.Manifest.Workload.Insecure = schemeOf(t.url), s.files.Insecure
 	cfg.Locals = s.locals(t.url)
 	if err := s.pin(t.pid); err != nil {
 		return nil, inputError{err}
 	}
 	cfg.Manifest.Broker.CPUs, cfg.Manifest.Machine.GeneratorCPUs = s.brokerCPUs, s.cpus
 	cfg.Measuring = s.profiling(t.own, stderr)
+	if faults != nil {
+		defer faults.close()
+		faults.arrange(&cfg)
+	}
 	cfg.Manifest.Broker.CoLocated = cfg.BrokerPID != 0
 	if cfg.Manifest.Broker.Name == "" {
 		cfg.Manifest.Broker.Name = processName(cfg.BrokerPID)
@@ -154,7 +173,8 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 	live := newProgress(s, stderr)
 	cfg.Progress = live.interval
 	defer live.done()
-	return bench.Run(ctx, cfg)
+	res, err := bench.Run(ctx, cfg)
+	return res, s.hint(err)
 }
 
 // pin has broker and generator run on the CPUs they were given.
@@ -193,7 +213,7 @@ func (s *settings) manifest(f *pflag.FlagSet) result.Manifest {
 		Command:  append([]string{"mqttbench"}, withoutSecrets(os.Args[1:])...),
 		Flags:    map[string]string{},
 		Profile:  s.profile,
-		Workload: result.Workload{Transport: "tcp", Engine: s.client},
+		Workload: result.Workload{Engine: s.client, Faults: strings.Join(s.faultTexts, " ")},
 		Broker:   result.Broker{Name: s.source.name, BuiltIn: s.source.builtIn()},
 
 		Repetition: s.repetition,
@@ -201,14 +221,14 @@ func (s *settings) manifest(f *pflag.FlagSet) result.Manifest {
 	if s.source.builtIn() {
 		m.Broker.Name, m.Broker.Version, m.Broker.Driver, m.Broker.Loops = s.source.label(), version, s.driver, s.brokerLoops
 	}
-	if s.source.command != "" {
-		m.Broker.Config = map[string]string{"command": s.source.command}
-	}
 	f.VisitAll(func(flag *pflag.Flag) {
 		if flag.Name != "password" {
 			m.Flags[flag.Name] = flag.Value.String()
 		}
 	})
+	if s.pprof != "" {
+		m.Flags["pprof"] = s.pprof // In a series, a folder below the one that was said.
+	}
 	m.Flags["qos"], m.Flags["rate"] = strconv.Itoa(s.qos), strconv.FormatFloat(s.rate, 'g', -1, 64) // Of this run, in a series.
 	return m
 }
@@ -274,12 +294,14 @@ func (s *settings) profiling(c *child, stderr io.Writer) func(begins bool) {
 	}
 }
 
-// show prints the summary and draws the charts.
+// show prints the summary, draws the charts and writes the page.
 func (s *settings) show(r *result.Run, stdout io.Writer) error {
 	var errs []error
+	page := ""
 	if s.charts && r.Summary.Measured.Seconds > 0 {
+		page = filepath.Join(s.out, report.ReportFile)
 		_, err := report.Charts(s.out, r)
-		errs = append(errs, err)
+		errs = append(errs, err, report.SaveHTML(page, r))
 	}
 	if s.json {
 		e := json.NewEncoder(stdout)
@@ -292,6 +314,9 @@ func (s *settings) show(r *result.Run, stdout io.Writer) error {
 	} else {
 		width, color := terminal(stdout)
 		errs = append(errs, report.Summary(stdout, r, width, color))
+		if page != "" {
+			sayPage(stdout, page)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -63,6 +64,7 @@ func (s *settings) variants(f *pflag.FlagSet) (all []settings) {
 			v := *s
 			v.source = from
 			v.useQoS(f, level)
+			v.place = len(all)
 			all = append(all, v)
 		}
 	}
@@ -117,7 +119,8 @@ type batch struct {
 	lenient bool // Promises broken, and runs that are not to be trusted, are part of what is looked for.
 
 	runs        []*result.Run // Those that came to their end, in order.
-	interrupted *result.Run   // The one that did not.
+	place       map[*result.Run]int
+	interrupted *result.Run // The one that did not.
 }
 
 // newBatch begins a series in a folder that is empty: what was there before would be taken for its own.
@@ -125,12 +128,12 @@ func (s *settings) newBatch(f *pflag.FlagSet, stderr io.Writer) (*batch, error) 
 	if entries, err := os.ReadDir(s.out); err != nil || len(entries) > 0 {
 		return nil, inputError{cmp.Or(err, fmt.Errorf("--out %s holds something already; a series needs a folder of its own", s.out))}
 	}
-	return &batch{flags: f, stderr: stderr, dir: s.out, pause: s.pause, each: s.warmup + s.duration + s.pause + overhead}, nil
+	return &batch{flags: f, stderr: stderr, place: map[*result.Run]int{}, dir: s.out, pause: s.pause, each: s.warmup + s.duration + s.pause + overhead}, nil
 }
 
 // apart is a batch in a folder below, whose runs are not among those that are shown.
 func (b *batch) apart(name string) *batch {
-	return &batch{flags: b.flags, stderr: b.stderr, dir: filepath.Join(b.dir, name), pause: b.pause, lenient: true}
+	return &batch{flags: b.flags, stderr: b.stderr, place: map[*result.Run]int{}, dir: filepath.Join(b.dir, name), pause: b.pause, lenient: true}
 }
 
 // overhead is how long a run takes besides warming up and measuring, about.
@@ -208,6 +211,12 @@ func (b *batch) keep(ctx context.Context, v *settings, res *result.Run, err erro
 		return nil, exitError(exitInterrupted)
 	}
 	b.runs = append(b.runs, read)
+	b.place[read] = v.place
+	if v.charts { // The page has the charts in it: files of them are for the comparison. A page is not worth a series.
+		if err := report.SaveHTML(filepath.Join(v.out, report.ReportFile), read); err != nil {
+			fmt.Fprintf(b.stderr, "mqttbench: the report of %s: %v\n", v.out, err)
+		}
+	}
 	return read, nil
 }
 
@@ -227,6 +236,8 @@ func (b *batch) conclude(err error, show func(*result.Comparison) error, o *show
 		os.Remove(b.dir) // If it is empty.
 		return err
 	}
+	// What all others are compared with is what was named first, not what happened to run first.
+	slices.SortStableFunc(b.runs, func(x, y *result.Run) int { return cmp.Compare(b.place[x], b.place[y]) })
 	c, failed := o.compare(b.runs)
 	if failed == nil {
 		failed = show(c)

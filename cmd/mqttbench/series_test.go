@@ -83,9 +83,20 @@ func TestSeries(t *testing.T) {
 	if len(pids) != 8 || len(ids) != 8 {
 		t.Errorf("8 runs had %d brokers and %d names", len(pids), len(ids))
 	}
-	var got struct{ Groups []struct{ Runs []string } }
-	if err := json.Unmarshal([]byte(stdout), &got); err != nil || len(got.Groups) != 4 || len(got.Groups[0].Runs) != 2 {
-		t.Errorf("%v: %s", err, stdout)
+	var got struct {
+		Groups []struct {
+			Label string
+			Runs  []string
+		}
+	}
+	if err := json.Unmarshal([]byte(stdout), &got); err != nil || len(got.Groups) != 4 {
+		t.Fatalf("%v: %s", err, stdout)
+	}
+	// In the order in which they were named: the first is what the others are compared with.
+	for i, want := range []string{"mqttbroker 0.1.0 (auto), QoS 0", "mqttbroker 0.1.0 (auto), QoS 1", "other, QoS 0", "other, QoS 1"} {
+		if g := got.Groups[i]; g.Label != want || len(g.Runs) != 2 {
+			t.Errorf("group %d is %s, of %d runs; want %s", i, g.Label, len(g.Runs), want)
+		}
 	}
 	for pid := range pids {
 		if p, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)); err == nil {

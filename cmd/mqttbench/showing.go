@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"mqttbench/bench/report"
 	"mqttbench/bench/result"
@@ -14,7 +15,7 @@ import (
 // A showing is how a comparison is put before somebody, and what must not be seen in it.
 type showing struct {
 	format string   // table, json, csv or bench.
-	out    string   // Where charts are drawn; "": none are.
+	out    string   // Where charts are drawn, and the page; "": none are.
 	vary   []string // Settings in which the groups differ on purpose, besides broker and rate.
 	failOn string   // Criteria, as series.ParseCriteria reads them; "": none.
 }
@@ -44,7 +45,11 @@ func (o *showing) compare(runs []*result.Run) (*result.Comparison, error) {
 
 // show prints a comparison, draws it, and holds it against the criteria.
 func (o *showing) show(c *result.Comparison, stdout, stderr io.Writer) error {
-	return errors.Join(o.draw(c), o.print(c, stdout), o.judge(c, stderr))
+	err := errors.Join(o.draw(c), o.print(c, stdout))
+	if o.out != "" && o.format == "table" {
+		sayPage(stdout, filepath.Join(o.out, report.ReportFile))
+	}
+	return errors.Join(err, o.judge(c, stderr))
 }
 
 func (o *showing) draw(c *result.Comparison) error {
@@ -55,7 +60,7 @@ func (o *showing) draw(c *result.Comparison) error {
 		return inputError{err}
 	}
 	_, err := report.CompareCharts(o.out, c)
-	return err
+	return errors.Join(err, report.SaveCompareHTML(filepath.Join(o.out, report.ReportFile), c))
 }
 
 func (o *showing) print(c *result.Comparison, stdout io.Writer) error {

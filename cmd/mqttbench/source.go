@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -132,6 +133,10 @@ type target struct {
 	gone <-chan error // Delivers how it ended, should it end by itself; may be nil.
 	own  *child       // Not nil: the built-in broker.
 	stop func()
+
+	authority []byte // In PEM, of the built-in broker's certificate; nil: it has none.
+
+	process *fault.Process // Not nil: it can be stopped and killed.
 }
 
 // target starts the broker of a run, or finds it.
@@ -141,12 +146,31 @@ func (s *settings) target(ctx context.Context, stderr io.Writer) (*target, error
 		return s.startCommand(ctx)
 	case s.source.url != "":
 		return &target{url: s.source.url, pid: cmp.Or(s.brokerPID, listenerPID(s.source.url)), stop: func() {}}, nil
+	case len(ofProcess(s.faults)) > 0:
+		return s.startVictim(ctx, stderr)
 	}
-	c, err := startChild(childOptions{Listen: "tcp://127.0.0.1:0", Driver: drivers[s.driver], Loops: s.brokerLoops, Pprof: nextPort(s.pprofAddr)}, stderr)
+	c, err := startChild(childOptions{Listen: s.listenURL(), Driver: drivers[s.driver], Loops: s.brokerLoops, Pprof: nextPort(s.pprofAddr)}, stderr)
 	if err != nil {
 		return nil, err
 	}
-	return &target{c.URL, c.PID, c.gone(), c, c.stop}, nil
+	return &target{url: c.URL, pid: c.PID, gone: c.gone(), own: c, stop: c.stop, authority: c.authority}, nil
+}
+
+// startVictim starts the built-in broker so that it can be stopped, killed and started again.
+func (s *settings) startVictim(ctx context.Context, stderr io.Writer) (*target, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("starting the built-in broker: %w", err)
+	}
+	arg, err := json.Marshal(childOptions{Listen: "tcp://127.0.0.1:{port}", Driver: drivers[s.driver], Loops: s.brokerLoops, Alone: true})
+	if err != nil {
+		return nil, err
+	}
+	p, err := fault.StartProcess(ctx, fault.ProcessOptions{Command: fmt.Sprintf(`"%s" %s '%s'`, self, childCommand, arg), Output: stderr})
+	if err != nil {
+		return nil, &bench.SetupError{Err: err}
+	}
+	return &target{url: p.URL(), pid: p.PID(), process: p, stop: func() { p.Close() }}, nil
 }
 
 const (
@@ -181,7 +205,7 @@ func (s *settings) startCommand(ctx context.Context) (*target, error) {
 		log.Close()
 	}
 	// The process may be a script that starts the broker: whoever listens is the broker.
-	return &target{url: p.URL(), pid: cmp.Or(s.brokerPID, listenerPID(p.URL()), p.PID()), gone: gone, stop: stop}, nil
+	return &target{url: p.URL(), pid: cmp.Or(s.brokerPID, listenerPID(p.URL()), p.PID()), gone: gone, stop: stop, process: p}, nil
 }
 
 // withFolder is the command with {dir} replaced.

@@ -127,6 +127,7 @@ func (s *sweep) runs(ctx context.Context, b *batch) error {
 			return err
 		}
 		for _, v.rate = range rates {
+			v.place = len(all)
 			all = append(all, v)
 		}
 	}

@@ -9,7 +9,7 @@ SYNOPSIS
   mqttbench search [FLAGS]           the highest rate that a broker carries, as a confirmed bracket
   mqttbench run PROFILE [FLAGS]      a workload that is kept as a file; flags have the last word
   mqttbench profiles [NAME]          list those that come with mqttbench, or print one
-  mqttbench report DIR               print a result again and redraw its charts
+  mqttbench report DIR...            print results again, and make their pages and charts anew
 
   mqttbench --qos 2 --clients 5000
   mqttbench --broker tcp://127.0.0.1:1883 --qos 1 --rate 10000 --duration 60s
@@ -17,7 +17,7 @@ SYNOPSIS
 
 A run connects its clients, checks with one message per topic that everything reaches everybody, warms up, measures,
 waits until nothing is under way, checks every message against the promise of its QoS, and leaves a folder with the
-result file, the histograms and charts. Messages fall due by a schedule that does not wait for the broker (open loop);
+result file, the histograms, charts and report.html. Messages fall due by a schedule that does not wait for the broker (open loop);
 response time counts from the instant a message was due, service time from the instant it was sent.
 
 CLIENTS AND MESSAGES
@@ -58,8 +58,26 @@ SESSIONS AND CHURN
       --churn-abrupt SHARE   of them by a TCP reset, the others by DISCONNECT (default 0.5)
       --churn-down D         how long they stay away (default 1s)
 
+FAULTS
+      --fault FAULT          what goes wrong in the measured part, as WHAT:DETAIL:DETAIL..., repeated for more. Each is an event of
+                             the result, and marked on the charts over time
+                             wires    reset  finish (FIN)  cut[=BYTES]  blackhole  pause=D  delay=D[+-D]  throttle=BYTES/S
+                                      slice[=BYTES]  takeover[=TIMES]: MQTT's promises must survive them
+                             lies     drop  forge (acknowledged by nobody)  duplicate  resend  reorder  corrupt: of a PUBLISH. They
+                                      make the broker look bad, and are there to be found
+                             process  stop  kill  terminate, with at=D and for=D: of the built-in broker or --broker-cmd
+                             which    PUBLISH, PUBREC, ...  from=WHO or to=WHO or of=WHO: publisher, subscriber, or a pattern of
+                                      Client Identifiers
+                             when     one of nth=N  every=N  prob=P  at=D  mttf=D (again and again); of each client by itself
+                             more     limit=N (in all)  for=D (how long)  mttr=D  side=client|broker (who sees a reset)
+                                      after (the packet still passes)  per-connection
+                             All but those of the process go through a proxy, whose CPU time counts as the generator's
+
+  mqttbench --qos 2 --clean-session=false --fault reset:PUBREC:after:every=100 --fault stop:at=5s:for=1s
+
 BROKER
-  -b, --broker URL           tcp://host:port or unix:///path (default: the built-in broker, in a process of its own)
+  -b, --broker URL           tcp, tls, ws or wss://host:port, with a path behind it for WebSockets, or unix:///path
+                             (default: the built-in broker, in a process of its own)
       --broker NAME=URL      repeated: brokers to be run beside each other; builtin is the built-in broker
       --broker-cmd NAME=CMD  likewise, started afresh for each run: {port} is a free port of 127.0.0.1 and {dir} an empty
                              folder. What it says is in broker.log of the run. See SERIES
@@ -67,6 +85,12 @@ BROKER
       --broker-pid PID       its process, for CPU and memory (default: found by its port if it is on this machine)
       --broker-loops N       event loops of the built-in broker
       --mqtt 3.1|3.1.1|5     protocol version (default 3.1.1)
+      --transport T          how to reach the built-in broker: tcp, tls, ws, wss or unix (default tcp). For TLS it makes
+                             a certificate, which the clients check
+      --cafile FILE          trust servers by the authorities in this PEM file (default: the system's)
+      --certfile FILE        show the server this certificate, with the key in --keyfile FILE; %i in both is the number of
+                             the client, subscribers first, from 0
+      --insecure             believe the server whatever it shows; the result says so
   -u, --username NAME        user name
   -P, --password WORD        password
       --keep-alive D         (default 1m)
@@ -105,7 +129,7 @@ SERIES
 
 OUTPUT
   -o, --out DIR              folder of the result (default results/TIME-QOS-CLIENTS)
-      --charts=false         draw none
+      --charts=false         draw none, and write no report.html: one page with everything, for a browser
       --quiet                no progress; only the summary
       --json                 the summary as JSON on standard output; progress on standard error
       --pprof DIR            CPU, heap, mutex and block profiles of broker and generator over the measured part

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -28,6 +29,8 @@ type flags struct {
 	dataDir     string
 	sync        string
 	acceptLoss  bool
+	certificate transport.ServerFiles
+	proxy       bool
 	username    string
 	password    string
 	pprof       string
@@ -50,8 +53,16 @@ Flags:
 `
 
 const tail = `
-Addresses are URLs: tcp://HOST:PORT (port 0 takes a free one, which is printed) or
-unix:///PATH.
+Addresses are URLs (port 0 takes a free one, which is printed):
+  tcp://HOST:PORT         MQTT on a plain socket
+  tls://HOST:PORT         over TLS 1.2 or 1.3; takes --certfile and --keyfile
+  ws://HOST:PORT/PATH     over WebSockets; without a path every path will do
+  wss://HOST:PORT/PATH    over WebSockets over TLS
+  unix:///PATH            on a Unix socket
+At the end of one, ?proxy=v2 means that a load balancer puts a PROXY protocol header
+in front of every connection; --proxy-protocol says so of all of them.
+
+SIGHUP reads the certificates again. Connections that stand stay.
 
 Exit codes:
   0  ended by a signal
@@ -62,6 +73,7 @@ Examples:
   mqttbroker
   mqttbroker --listen tcp://127.0.0.1:1891 --listen unix:///tmp/mqtt.sock
   mqttbroker --data-dir /var/lib/mqttbroker --sync os
+  mqttbroker --listen tls://:8883 --listen wss://:8084/mqtt --certfile cert.pem --keyfile key.pem
   mqttbroker --username bench --password secret --pprof 127.0.0.1:6060
 `
 
@@ -81,6 +93,11 @@ func (f *flags) set() *pflag.FlagSet {
 	s.StringVar(&f.dataDir, "data-dir", "", "keep sessions, their messages and retained messages in `DIR` (default: nowhere)")
 	s.StringVar(&f.sync, "sync", "fsync", "acknowledge with --data-dir what survives: os (a crash of the broker) or fsync (of the machine) as `LEVEL`")
 	s.BoolVar(&f.acceptLoss, "accept-loss", false, "open a --data-dir from whose end acknowledged messages are missing")
+	s.StringVar(&f.certificate.Certificate, "certfile", "", "for tls and wss, show the certificate in this PEM `FILE`")
+	s.StringVar(&f.certificate.Key, "keyfile", "", "the key to --certfile, a PEM `FILE`")
+	s.StringVar(&f.certificate.ClientCA, "cafile", "", "check certificates of clients by the authorities in this PEM `FILE`")
+	s.BoolVar(&f.certificate.Require, "require-certificate", false, "over TLS, refuse clients that show no certificate")
+	s.BoolVar(&f.proxy, "proxy-protocol", false, "expect a PROXY protocol header (version 2) on every connection")
 	s.StringVar(&f.username, "username", "", "let in only clients with this User `NAME`, and the password")
 	s.StringVar(&f.password, "password", "", "the `password` to --username")
 	s.StringVar(&f.pprof, "pprof", "", "serve profiles over HTTP on this `HOST:PORT`")
@@ -107,6 +124,33 @@ func parse(args []string) (*flags, error) {
 	return f, nil
 }
 
+// certificates reads the files of TLS; nil: there are none to read.
+func (f *flags) certificates() (*transport.Certificates, error) {
+	if f.certificate == (transport.ServerFiles{}) {
+		return nil, nil
+	}
+	c, err := f.certificate.Open()
+	if err != nil {
+		return nil, fmt.Errorf("--certfile, --keyfile, --cafile: %w", err)
+	}
+	return c, nil
+}
+
+// urls are the addresses to listen on.
+func (f *flags) urls() []string {
+	if !f.proxy {
+		return f.listen
+	}
+	var urls []string
+	for _, u := range f.listen {
+		if !strings.Contains(u, "?") {
+			u += "?proxy=v2"
+		}
+		urls = append(urls, u)
+	}
+	return urls
+}
+
 func usage() string {
 	return head + new(flags).set().FlagUsagesWrapped(100) + tail
 }
@@ -125,7 +169,7 @@ func (f *flags) options(stderr io.Writer) (broker.Options, error) {
 		return broker.Options{}, fmt.Errorf("--log-level: %q is none of debug, info, warn and error", f.logLevel)
 	}
 	o := broker.Options{
-		Listen: f.listen, Driver: driver, Loops: f.loops,
+		Listen: f.urls(), Driver: driver, Loops: f.loops,
 		SessionLimits:  session.Limits{MaxInflight: f.maxInflight, MaxQueued: f.maxQueued},
 		MaxPacket:      f.maxPacket,
 		MaxClients:     f.maxClients,

@@ -19,6 +19,7 @@ import (
 
 	"mqttbench/broker"
 	"mqttbench/broker/packet"
+	"mqttbench/broker/transport"
 )
 
 // Exit codes, as documented in usage.
@@ -50,11 +51,11 @@ func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 		fmt.Fprintln(stdout, "mqttbroker", version())
 		return exitDone
 	}
-	s, stopPprof, err := start(f, stderr)
+	s, stop, err := start(f, stderr)
 	if err != nil {
 		return complain(stderr, exitInput, err)
 	}
-	defer stopPprof()
+	defer stop()
 	for _, url := range s.Addrs() {
 		fmt.Fprintln(stdout, "listening on", url)
 	}
@@ -71,6 +72,13 @@ func start(f *flags, stderr io.Writer) (*broker.Server, func(), error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	certs, err := f.certificates()
+	if err != nil {
+		return nil, nil, err
+	}
+	if certs != nil {
+		o.TLS = certs.Config()
+	}
 	stopPprof, err := servePprof(f.pprof, o.Logger)
 	if err != nil {
 		return nil, nil, err
@@ -83,7 +91,32 @@ func start(f *flags, stderr io.Writer) (*broker.Server, func(), error) {
 		stopPprof()
 		return nil, nil, err
 	}
-	return s, stopPprof, nil
+	stopReload := reloadOnHangup(certs, o.Logger)
+	return s, func() { stopReload(); stopPprof() }, nil
+}
+
+// reloadOnHangup reads the certificates again at each SIGHUP. Without certificates the signal ends the program, as ever.
+func reloadOnHangup(certs *transport.Certificates, log *slog.Logger) (stop func()) {
+	if certs == nil {
+		return func() {}
+	}
+	hangups, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		defer close(done)
+		for range hangups {
+			if err := certs.Reload(); err != nil {
+				log.Error("the certificates stay as they were", "error", err)
+			} else {
+				log.Info("read the certificates again")
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+		<-done
+	}
 }
 
 // complain says what went wrong in one line, whatever errors.Join made of it.

@@ -1,10 +1,13 @@
 package paho
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/url"
 	"sync"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"mqttbench/bench/client"
 	"mqttbench/broker/transport"
@@ -32,6 +35,16 @@ func dial(u *url.URL, o *client.Options) (net.Conn, error) {
 	d := net.Dialer{Timeout: o.ConnectTimeout, LocalAddr: o.Local}
 	if u.Scheme == "unix" {
 		return d.Dial("unix", u.Host+u.Path)
+	}
+	switch u.Scheme {
+	case "tls", "ssl", "mqtts":
+		return (&tls.Dialer{NetDialer: &d, Config: o.TLS}).Dial("tcp", u.Host)
+	case "ws", "wss":
+		to := *u
+		if to.Path == "" {
+			to.Path = "/mqtt" // As the native engine does.
+		}
+		return mqtt.NewWebsocket(to.String(), o.TLS, o.ConnectTimeout, nil, &mqtt.WebsocketOptions{})
 	}
 	return d.Dial("tcp", u.Host)
 }
@@ -82,8 +95,12 @@ func (s *socket) cut() {
 	s.mu.Lock()
 	s.isCut = true
 	s.mu.Unlock()
-	if t, ok := s.Conn.(*net.TCPConn); ok {
+	under := s.Conn
+	if w, ok := under.(*tls.Conn); ok {
+		under = w.NetConn()
+	}
+	if t, ok := under.(*net.TCPConn); ok {
 		t.SetLinger(0)
 	}
-	s.Conn.Close()
+	under.Close() // Not the TLS connection: that would say goodbye.
 }

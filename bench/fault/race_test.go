@@ -1,0 +1,5 @@
+//go:build race
+
+package fault
+
+func init() { runsPerCPU = 4 } // They are busy then.

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mqttbench/bench/fault"
+	"mqttbench/bench/result"
+	"mqttbench/broker/packet"
+)
+
+func TestParseFault(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want fault.Fault
+	}{
+		{"reset:PUBREC:after:nth=20:side=client", fault.Fault{Name: "reset PUBREC", Action: fault.Reset, Type: packet.PUBREC, After: true, Nth: 20, Side: fault.Client}},
+		{"finish:of=mb*7:prob=1%:limit=3", fault.Fault{Name: "finish", Action: fault.Finish, Client: "mb*7", Probability: 0.01, Limit: 3}},
+		{"cut=3:PUBLISH:from=publisher:every=100:per-connection", fault.Fault{
+			Name: "cut PUBLISH", Action: fault.Cut, Bytes: 3, Type: packet.PUBLISH, Direction: fault.Up, Client: "mb*p*", Every: 100, PerConnection: true}},
+		{"blackhole:at=5s:for=2s", fault.Fault{Name: "black hole", Action: fault.BlackHole, At: 5 * time.Second, For: 2 * time.Second}},
+		{"reset:mttf=30s:mttr=5s", fault.Fault{Name: "reset", Action: fault.Reset, MTTF: 30 * time.Second, MTTR: 5 * time.Second}},
+		{"pause=50ms:to=subscribers:every=9", fault.Fault{Name: "pause", Action: fault.Pause, For: 50 * time.Millisecond, Direction: fault.Down, Client: "mb*s*", Every: 9}},
+		{"delay=20ms+-5ms", fault.Fault{Name: "delay", Action: fault.Delay, For: 20 * time.Millisecond, Jitter: 5 * time.Millisecond, Every: 1}},
+		{"throttle=50000:to=client", fault.Fault{Name: "throttle", Action: fault.Throttle, Rate: 50_000, Direction: fault.Down, Every: 1}},
+		{"slice=7:nth=1", fault.Fault{Name: "slice", Action: fault.Slice, Bytes: 7, Nth: 1}},
+		{"takeover=3:CONNACK:nth=2", fault.Fault{Name: "take-over CONNACK", Action: fault.TakeOver, Times: 3, Type: packet.CONNACK, Nth: 2}},
+		{"drop:PUBLISH:to=subscriber:every=100", fault.Fault{Name: "drop", Action: fault.Drop, Type: packet.PUBLISH, Direction: fault.Down, Client: "mb*s*", Every: 100}},
+		{"reorder:prob=0.5:for=2s", fault.Fault{Name: "reorder", Action: fault.Reorder, Probability: 0.5, For: 2 * time.Second}},
+	} {
+		got, err := parseFault(c.text)
+		if err != nil {
+			t.Errorf("%s: %v", c.text, err)
+			continue
+		}
+		if diff := cmp.Diff(c.want, got.fault); diff != "" || got.process != "" {
+			t.Errorf("%s, %s:\n%s", c.text, got.process, diff)
+		}
+	}
+	got, err := parseFault("stop:at=5s:for=1s")
+	if err != nil || got.process != "stop" || got.at != 5*time.Second || got.lasts != time.Second {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestParseFaultNonsense(t *testing.T) {
+	for _, c := range []struct {
+		text   string
+		column int
+		says   string
+	}{
+		{"", 1, "no fault"},
+		{"rset:nth=1", 1, `did you mean "reset"?`},
+		{"Drop:nth=1", 1, `did you mean "drop"?`},
+		{"drop=3:nth=1", 1, "takes no value"},
+		{"reset", 1, "when?"},
+		{"reset:nth=1:every=2", 1, "exclude"},
+		{"reset:nth=1:nth=2", 13, "twice"},
+		{"reset:nth=", 7, "nth= what?"},
+		{"reset:nth=0", 7, "whole number"},
+		{"reset:nth=x", 7, "whole number"},
+		{"reset:PUBREK:nth=1", 7, `did you mean "PUBREC"?`},
+		{"reset:evry=1", 7, `did you mean "every"?`},
+		{"reset:PUBREC:PUBREL:nth=1", 14, "one type"},
+		{"reset::nth=1", 7, "what is"},
+		{"reset:after=1:nth=1", 7, "what is"},
+		{"reset:from=publisher:to=subscriber:nth=1", 22, "exclude"},
+		{"reset:to=nobody:nth=1", 7, "who is"},
+		{"reset:side=both:nth=1", 7, "client and broker"},
+		{"reset:prob=0:limit=2", 7, "probability"},
+		{"reset:prob=NaN", 7, "probability"},
+		{"reset:at=-5s", 7, "no time"},
+		{"delay", 1, "needs a value"},
+		{"delay=5", 1, "no time"},
+		{"delay=5ms+-9ms", 1, "before it was sent"},
+		{"throttle=0", 1, "whole number"},
+		{"drop:PUBACK:nth=1", 1, "PUBLISH only"},
+		{"drop:nth=1:after", 1, "After"},
+		{"stop:at=1s", 1, "for how long"},
+		{"stop:for=1s", 1, "needs at="},
+		{"kill:at=1s:PUBLISH", 1, "not PUBLISH"},
+		{"kill:at=1s:for=9s", 1, "gives a broker up"},
+	} {
+		_, err := parseFault(c.text)
+		e, ok := err.(*faultError)
+		if !ok || e.column != c.column || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v; want %q at column %d", c.text, err, c.says, c.column)
+		}
+	}
+}
+
+// TestFaultsInARun: a broker that is killed and comes back, behind a proxy that loses messages. All of it is in the result.
+func TestFaultsInARun(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	code, stdout, stderr := mqttbench(t.Context(), "--quiet", "--charts=false", "--qos", "1", "--clients", "4", "--rate", "200", "--warmup", "0s", "--duration", "1s",
+		"--out", dir, "--fault", "drop:to=subscriber:every=20:limit=3", "--fault", "kill:at=600ms", "--fault", "stop:at=300ms:for=100ms")
+	if code != exitBroken {
+		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	r, err := result.Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]int64{}
+	for _, e := range r.Events {
+		if e.Kind != result.EventFault {
+			continue
+		}
+		got[e.Name] += e.Count
+		if lasts := e.Until - e.At; e.Name == "stop" && lasts < 0.1 || e.Name == "drop" && e.Until != 0 || e.At < 0.1 || e.At > 60 {
+			t.Errorf("%+v", e)
+		}
+	}
+	if diff := cmp.Diff(map[string]int64{"drop": 3, "kill": 1, "stop": 1}, got); diff != "" {
+		t.Error(diff)
+	}
+	m := &r.Manifest
+	if m.Workload.Faults == "" || !strings.HasPrefix(m.Broker.URL, "tcp://127.0.0.1:") || r.Summary.Cost.Broker != nil {
+		t.Errorf("%+v, %+v", m.Workload, r.Summary.Cost.Broker)
+	}
+	if c := r.Summary.Contracts[0]; c.Delivered >= c.Expected || c.Delivered < c.Expected/2 {
+		t.Errorf("%+v", c)
+	}
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"mqttbench/bench"
+	"mqttbench/bench/fault"
+	"mqttbench/bench/result"
+)
+
+// mishaps commits the faults of one run, while it measures. It has a goroutine for the broker's process; the
+// proxy has its own.
+type mishaps struct {
+	// Immutable.
+	proxy   *fault.Proxy   // nil: no fault needs one.
+	process *fault.Process // nil: no fault is about it.
+	toCome  []mishap       // Of the process, by time.
+	gone    chan error     // Delivers why the broker did not come back.
+	ctx     context.Context
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	ended chan struct{} // Closed when the measured part is over: nothing begins any more.
+
+	mu     sync.Mutex
+	events []bench.Event // Guarded by mu. Those that nobody has taken yet.
+}
+
+// ofProcess are the faults of the broker's process, by time.
+func ofProcess(all []mishap) (list []mishap) {
+	for _, m := range all {
+		if m.process != "" {
+			list = append(list, m)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b mishap) int { return int(a.at - b.at) })
+	return list
+}
+
+// newMishaps prepares the faults of a run; nil: there are none. The clients are to use t.url, which may now be the proxy's.
+func (s *settings) newMishaps(ctx context.Context, t *target) (*mishaps, error) {
+	if len(s.faults) == 0 {
+		return nil, nil
+	}
+	m := &mishaps{process: t.process, toCome: ofProcess(s.faults), gone: make(chan error, 1), ended: make(chan struct{})}
+	m.ctx, m.cancel = context.WithCancel(ctx)
+	plan := fault.Plan{Seed: s.seed}
+	for _, f := range s.faults {
+		if f.process == "" {
+			plan.Faults = append(plan.Faults, f.fault)
+		}
+	}
+	if len(plan.Faults) == 0 {
+		return m, nil
+	}
+	var err error
+	if m.proxy, err = fault.NewProxy(fault.Options{Broker: t.url, Plan: plan, Applied: m.applied}); err != nil {
+		return nil, inputError{fmt.Errorf("--fault: %w", err)}
+	}
+	t.url = m.proxy.URL()
+	return m, nil
+}
+
+// arrange has a run tell when it measures, and ask for what was done to it. profiling may be nil.
+func (m *mishaps) arrange(cfg *bench.Config) {
+	before := cfg.Measuring
+	cfg.Events = m.take
+	cfg.Measuring = func(begins bool) {
+		if before != nil {
+			before(begins)
+		}
+		m.measuring(begins)
+	}
+	if m.process != nil {
+		cfg.BrokerGone = m.gone
+	}
+}
+
+func (m *mishaps) measuring(begins bool) {
+	if begins {
+		if m.proxy != nil {
+			m.proxy.Arm()
+		}
+		m.running.Go(m.befallProcess)
+		return
+	}
+	close(m.ended)
+	if m.proxy != nil {
+		m.proxy.Disarm()
+	}
+}
+
+// close ends what is under way and waits for it.
+func (m *mishaps) close() {
+	m.cancel()
+	m.running.Wait()
+	if m.proxy != nil {
+		m.proxy.Close()
+	}
+}
+
+// applied is told of a fault by the proxy.
+func (m *mishaps) applied(e fault.Event) {
+	m.tell(bench.Event{At: e.At, Lasts: e.Lasts, Kind: result.EventFault, Name: e.Name, Text: e.String()})
+}
+
+func (m *mishaps) tell(e bench.Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.events = append(m.events, e)
+}
+
+// take returns what has been done since it was asked last.
+func (m *mishaps) take() []bench.Event {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	events := m.events
+	m.events = nil
+	return events
+}
+
+// befallProcess commits the faults of the broker's process, one after the other.
+func (m *mishaps) befallProcess() {
+	armed := time.Now()
+	for _, x := range m.toCome {
+		select {
+		case <-time.After(time.Until(armed.Add(x.at))):
+		case <-m.ended:
+			return
+		case <-m.ctx.Done():
+			return
+		}
+		began := time.Now()
+		if err := m.befall(x); err != nil {
+			m.gone <- fmt.Errorf("--fault %s: %w", x.text, err)
+			return
+		}
+		m.tell(bench.Event{At: began, Lasts: time.Since(began), Kind: result.EventFault, Name: x.process, Text: x.process + " of the broker"})
+	}
+}
+
+// befall does one of them, up to when the broker answers again. A run that is over does not leave a broker that stands still.
+func (m *mishaps) befall(x mishap) error {
+	wait := func() {
+		select {
+		case <-time.After(x.lasts):
+		case <-m.ctx.Done():
+		}
+	}
+	end := m.process.Kill
+	switch x.process {
+	case "stop":
+		if err := m.process.Stop(); err != nil {
+			return err
+		}
+		wait()
+		return m.process.Continue()
+	case "terminate":
+		end = m.process.Terminate
+	}
+	if err := end(); err != nil {
+		return err
+	}
+	wait()
+	if m.ctx.Err() != nil {
+		return nil
+	}
+	return m.process.Restart(m.ctx)
+}
