@@ -39,8 +39,8 @@
 //
 // # How the server is to use it
 //
-// The server (its file journal.go is to come) has one Writer and one Batch for each
-// loop. It hands a Batch over with everything that must hold together, and notes the number it is
+// The server (its files ledger.go, held.go and recover.go) has one Writer and one Batch, under a lock
+// that orders what its loops do. It hands a Batch over with everything that must hold together, and notes the number it is
 // given with the acknowledgement that waits for it; acknowledgements stand in one queue
 // for each connection, and the loop sends them as far as the store has got. Nobody waits.
 //

@@ -21,7 +21,7 @@ broker/session:     broker/packet
 broker/journal:     broker/packet broker/session
 broker/store:       github.com/cockroachdb/pebble/v2
 broker/transport:   github.com/gobwas/ws golang.org/x/sys/unix
-broker:             broker/packet broker/session broker/topic broker/transport
+broker:             broker/journal broker/packet broker/session broker/store broker/topic broker/transport
 
 bench/plan:         broker/packet
 bench/profile:      github.com/goccy/go-yaml
@@ -36,7 +36,7 @@ bench:              bench/client bench/measure bench/plan bench/result broker/pa
 
 profiles:
 
-cmd/mqttbroker:     broker broker/packet broker/session broker/transport github.com/spf13/pflag
+cmd/mqttbroker:     broker broker/packet broker/session broker/store broker/transport github.com/spf13/pflag
 cmd/mqttbench:      bench bench/client bench/client/paho bench/fault bench/plan bench/profile bench/report bench/result bench/series broker broker/packet broker/transport github.com/spf13/pflag golang.org/x/sys/unix golang.org/x/term profiles
 `
 

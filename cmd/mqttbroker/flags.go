@@ -46,8 +46,8 @@ const head = `mqttbroker - an MQTT broker for versions 3.1, 3.1.1 and 5.0
 Usage:
   mqttbroker [flags]
 
-It keeps everything in memory, or with --data-dir on disk, and runs until it is interrupted (SIGINT, SIGTERM):
-then it tells its clients, lets them take their last bytes, and ends.
+It keeps everything in memory, with --data-dir on disk as well, and runs until it is interrupted
+(SIGINT, SIGTERM): then it tells its clients, lets them take their last bytes, and ends.
 
 Flags:
 `
