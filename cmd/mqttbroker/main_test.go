@@ -32,7 +32,7 @@ func TestHelp(t *testing.T) {
 		if code != 0 || errs != "" {
 			t.Errorf("%s: exit code %d, %q", flag, code, errs)
 		}
-		for _, word := range []string{"Usage:", "--listen", "--loops", "--driver", "--pprof", "--max-inflight", "--max-queued", "--username", "Exit codes:", "Examples:"} {
+		for _, word := range []string{"Usage:", "--listen", "--loops", "--driver", "--pprof", "--max-inflight", "--max-queued", "--username", "--certfile", "--require-certificate", "wss://", "--proxy-protocol", "SIGHUP", "Exit codes:", "Examples:"} {
 			if !strings.Contains(out, word) {
 				t.Errorf("%s does not speak of %s", flag, word)
 			}
@@ -69,6 +69,11 @@ func TestBadInput(t *testing.T) {
 		{"--password x", "--username"},
 		{"extra", "extra"},
 		{"--listen gopher://x", "gopher"},
+		{"--listen tls://127.0.0.1:0", "certificate"},
+		{"--listen tcp://127.0.0.1:0 --certfile x.pem", "--certfile.*key"},
+		{"--listen tls://127.0.0.1:0 --certfile none.pem --keyfile none.key", "none.pem"},
+		{"--listen tls://127.0.0.1:0 --certfile x --keyfile y --require-certificate", "authority"},
+		{"--listen ws://127.0.0.1:0/x?y=z", "proxy=v2"},
 		{"--listen tcp://" + taken.Addr().String(), "in use"},
 		{"--listen tcp://127.0.0.1:0 --pprof " + taken.Addr().String(), "in use"},
 	}
