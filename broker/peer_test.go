@@ -209,7 +209,7 @@ func (p *peer) describe(f packet.Frame) string {
 	case packet.PUBLISH:
 		var m packet.Publish
 		m.Decode(p.version, f.Flags, f.Body)
-		return fmt.Sprintf("PUBLISH %s %.40q QoS %d", m.Topic, m.Payload, m.QoS)
+		return fmt.Sprintf("PUBLISH %.40s %.40q QoS %d", m.Topic, m.Payload, m.QoS)
 	case packet.DISCONNECT:
 		var d packet.Disconnect
 		d.Decode(p.version, f.Flags, f.Body)

@@ -18,7 +18,7 @@ func TestAgainstMosquitto(t *testing.T) {
 		for q := range packet.QoS(3) {
 			t.Run(fmt.Sprintf("version %d, QoS %d", v, q), func(t *testing.T) {
 				eachDriver(t, func(t *testing.T, e *Native) {
-					newJourney(t, e, url, v, q).run()
+					newJourney(t, e, Options{URL: url, Version: v}, q).run()
 				})
 			})
 		}
@@ -45,13 +45,13 @@ type journey struct {
 
 const journeyLength = 3000
 
-func newJourney(t *testing.T, e *Native, url string, v packet.Version, q packet.QoS) *journey {
+func newJourney(t *testing.T, e *Native, o Options, q packet.QoS) *journey {
 	j := &journey{
 		t: t, g: e.Groups()[0], q: q, topic: "journey/" + t.Name(),
 		pr: newRecorder(), sr: newRecorder(),
 		acked: map[uint64]int{}, seen: map[uint64]int{}, done: make(chan struct{}),
 	}
-	o := Options{URL: url, Version: v, SessionExpiry: 100, Window: 50}
+	o.SessionExpiry, o.Window = 100, 50
 	o.ClientID = "p/" + t.Name()
 	j.pub = j.g.New(o, j.pr)
 	o.ClientID = "s/" + t.Name()

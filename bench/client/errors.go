@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 	"time"
 
 	"mqttbench/broker/packet"
@@ -86,6 +87,8 @@ func (c *client) explain(err error) error {
 		return fmt.Errorf("connect to %s: %w", c.o.URL, unprefixed(err))
 	case errors.Is(err, io.EOF) && c.state == greeting:
 		return fmt.Errorf("the server closed the connection without a CONNACK: %w", err)
+	case errors.Is(err, syscall.ECONNRESET) && c.state == greeting:
+		return fmt.Errorf("the server reset the connection without a CONNACK; perhaps it expects TLS: %w", err)
 	case errors.Is(err, io.EOF) && c.torn:
 		return fmt.Errorf("the server closed the connection in the middle of a packet: %w", err)
 	case errors.Is(err, io.EOF):

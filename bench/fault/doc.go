@@ -2,7 +2,8 @@
 // broker does then, and so that the instrument can be held against what was really done.
 //
 // In one sentence: a Plan of faults, a Proxy that commits them between clients and a broker, and a Process that is
-// the broker to be stopped and killed. Null is the broker that does next to nothing, for finding the generator's own ceiling.
+// the broker to be stopped and killed. Null is the broker that does next to nothing, for finding the generator's own ceiling;
+// the relay, which only moves bytes, is for the kernel's floor.
 //
 // None of it needs root: a fault is committed where bytes pass, at the boundary of a Control Packet or inside
 // one. What the network below could do to the bytes of a TCP connection, TCP would mend.

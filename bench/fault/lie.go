@@ -67,7 +67,7 @@ func (c *conn) lie(v *verdict, l *line, f *packet.Frame, wire []byte) {
 		c.duplicate(l, p)
 	case Resend:
 		l.put(wire, v.manner)
-		c.resend(l, p)
+		c.resend(l, p, v.fate.Times)
 	case Corrupt:
 		p.Payload[len(p.Payload)-1-v.fate.Bytes] ^= 0xFF // In wire, where p lends from.
 		l.put(wire, v.manner)
@@ -116,16 +116,18 @@ func (c *conn) freeID(d Direction) packet.ID {
 	return c.ownID[d]
 }
 
-// resend sends a message once more as the same one. Of the two acknowledgements that follow, the sender gets the first.
-func (c *conn) resend(l *line, p packet.Publish) {
+// resend sends a message some times more as the same one. Of the acknowledgements that follow, the sender gets the first.
+func (c *conn) resend(l *line, p packet.Publish, times int) {
 	p.Dup = true
-	l.put(p.Append(nil, c.version), manner{})
+	for range times {
+		l.put(p.Append(nil, c.version), manner{})
+	}
 	t := packet.PUBACK
 	if p.QoS == 2 {
 		t = packet.PUBREC
 	}
 	a := c.owe(answer{l.direction.back(), t, p.ID})
-	a.pass, a.keep = a.pass+1, a.keep+1
+	a.pass, a.keep = a.pass+1, a.keep+times
 }
 
 // hold keeps a message back until its successor has passed.

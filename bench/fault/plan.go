@@ -47,7 +47,7 @@ type Fault struct {
 	Jitter time.Duration // Delay: ± up to this.
 	Bytes  int           // Cut: how many pass; default half the packet. Slice: of a piece; default 1. Corrupt: which one, from the payload's end; 0 is the last.
 	Rate   int           // Throttle: bytes a second.
-	Times  int           // TakeOver: how often in a row. Default 1.
+	Times  int           // TakeOver: how often in a row. Resend: how many copies more. Default 1.
 }
 
 // Direction is which way a packet goes.

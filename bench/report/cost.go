@@ -23,8 +23,9 @@ func costFigure(r *result.Run) *figure {
 			cpu, memory = append(cpu, cpuRow(g.label, costs)), append(memory, memoryRow(g.label, costs))
 		}
 	}
+	floors(cpu, r.Manifest.Calibration)
 	return costRows("cost", marked("What it cost", &r.Summary), setting(&r.Manifest), cpu, memory,
-		"CPU time of each process over the measured part, divided by deliveries. RSS: its peak.", footer([]*result.Run{r}))
+		"CPU time of each process over the measured part, divided by deliveries. RSS: its peak."+floorText(r.Manifest.Calibration), footer([]*result.Run{r}))
 }
 
 // compareCostFigure sets the costs of brokers beside each other.
@@ -67,12 +68,16 @@ func costCurveFigure(c *result.Comparison) *figure {
 	if highest == 0 {
 		return nil
 	}
+	known := calibration(c.Groups)
+	if known != nil {
+		highest = math.Max(highest, known.Relay)
+	}
 	return &figure{
 		name:  "compare-cost-curve",
 		title: markedGroups("Cost of a message against offered load", c.Groups),
 		caption: []string{
 			"CPU time of the broker, user and system, per delivered message. Lines through the medians of the runs, dots: single runs. " +
-				"Hollow red: promised deliveries are missing. Hollow: not a valid run.",
+				"Hollow red: promised deliveries are missing. Hollow: not a valid run." + floorText(known),
 			compareFooter(c),
 		},
 		height: 310,
@@ -96,6 +101,9 @@ func drawCostCurve(cv draw.Canvas, all []*series, highest, most float64) {
 	p := newPanel(cv, fromZero(most, number), fromZero(highest, seconds), labelRoom(names...))
 	p.grid()
 	p.axes("messages offered per second", "CPU time per delivered message")
+	known := calibration(groupsOf(all))
+	p.floor(known)
+	p.ceiling(known)
 	var labels []lineLabel
 	for i, s := range all {
 		points := s.points(perDelivered)

@@ -14,6 +14,7 @@ type row struct {
 	lo, hi float64   // The interval of the whole; equal: none is drawn.
 	dots   []float64 // Single runs.
 	text   string    // At the end.
+	floor  float64   // What nobody can do better alone; 0: none is drawn.
 }
 
 type bar struct {
@@ -53,7 +54,7 @@ func drawRows(c draw.Canvas, name string, rows []row, names, texts vg.Length, fo
 		for _, b := range r.bars {
 			total += b.length
 		}
-		high = max(high, total, r.hi)
+		high = max(high, total, r.hi, r.floor)
 		for _, d := range r.dots {
 			high = max(high, d)
 		}
@@ -79,6 +80,10 @@ func (p *panel) row(y float64, r row) {
 		from += b.length
 	}
 	end := p.px(from)
+	if r.floor > 0 {
+		p.StrokeLine2(limit, p.px(r.floor), p.py(y)-10, p.px(r.floor), p.py(y)+10)
+		end = max(end, p.px(r.floor)+2)
+	}
 	if r.hi > r.lo {
 		line := stroke(black, 1)
 		p.StrokeLine2(line, p.px(r.lo), p.py(y), p.px(r.hi), p.py(y))

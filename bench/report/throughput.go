@@ -145,6 +145,7 @@ func throughputFigure(c *result.Comparison) *figure {
 			p := newPanel(cv, fromZero(most, number), logarithmic(low, high, seconds), min(labelRoom(names...), 170))
 			p.grid()
 			p.axes("messages offered per second", "latency, logarithmic")
+			p.ceiling(calibration(c.Groups))
 			p.throughput(all)
 		},
 	}

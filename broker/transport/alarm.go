@@ -1,7 +1,6 @@
 package transport
 
-// An alarm calls a sleeper at or after a time. An alarm that is no longer needed is left where it is: the
-// sleeper finds nothing to do.
+// An alarm calls a sleeper at or after a time.
 type alarm struct {
 	at  int64 // ns, Clock
 	who sleeper
@@ -12,19 +11,24 @@ type sleeper interface {
 }
 
 // alarms are a binary heap, the earliest first.
+//
+// A connection has one alarm at most, and knows its place, so that it can be taken out: left until its time, each
+// connection that was ever dialled would stay in memory for as long as dialling may take.
 type alarms []alarm
 
 func (h *alarms) add(at int64, who sleeper) {
-	a := append(*h, alarm{at, who})
-	for i := len(a) - 1; i > 0; {
-		up := (i - 1) / 2
-		if a[up].at <= a[i].at {
-			break
-		}
-		a[up], a[i] = a[i], a[up]
-		i = up
+	if c, ok := who.(*Conn); ok {
+		h.remove(c)
 	}
-	*h = a
+	*h = append(*h, alarm{})
+	h.up(len(*h)-1, alarm{at, who})
+}
+
+// remove takes out the alarm of c, if it has one.
+func (h *alarms) remove(c *Conn) {
+	if c.alarmAt != 0 {
+		h.cut(int(c.alarmAt) - 1)
+	}
 }
 
 // due removes the earliest alarm and returns its sleeper, if its time has come; else nil.
@@ -34,22 +38,57 @@ func (h *alarms) due(now int64) sleeper {
 		return nil
 	}
 	who := a[0].who
+	h.cut(0)
+	return who
+}
+
+// cut takes out the alarm at i. The last one takes its place, and moves up or down from there.
+func (h *alarms) cut(i int) {
+	a := *h
+	if c, ok := a[i].who.(*Conn); ok {
+		c.alarmAt = 0
+	}
 	last := len(a) - 1
-	a[0], a[last] = a[last], alarm{}
-	a = a[:last]
-	for i := 0; ; {
-		least := i
-		for _, down := range [2]int{2*i + 1, 2*i + 2} {
-			if down < len(a) && a[down].at < a[least].at {
-				least = down
-			}
+	x := a[last]
+	a[last] = alarm{}
+	*h = a[:last]
+	switch {
+	case i == last:
+	case i > 0 && x.at < a[(i-1)/2].at:
+		h.up(i, x)
+	default:
+		h.down(i, x)
+	}
+}
+
+// up puts x at i, or above.
+func (h alarms) up(i int, x alarm) {
+	for i > 0 && h[(i-1)/2].at > x.at {
+		h.place(i, h[(i-1)/2])
+		i = (i - 1) / 2
+	}
+	h.place(i, x)
+}
+
+// down puts x at i, or below.
+func (h alarms) down(i int, x alarm) {
+	for {
+		least := 2*i + 1
+		if least+1 < len(h) && h[least+1].at < h[least].at {
+			least++
 		}
-		if least == i {
+		if least >= len(h) || h[least].at >= x.at {
 			break
 		}
-		a[i], a[least] = a[least], a[i]
+		h.place(i, h[least])
 		i = least
 	}
-	*h = a
-	return who
+	h.place(i, x)
+}
+
+func (h alarms) place(i int, x alarm) {
+	h[i] = x
+	if c, ok := x.who.(*Conn); ok {
+		c.alarmAt = int32(i + 1)
+	}
 }

@@ -28,9 +28,10 @@ type Conn struct {
 	// Owned by the loop.
 	in      *buffer // What the handler left unconsumed; nil: nothing.
 	slot    int32
-	hup     bool // The socket's end has been announced: read until it is found.
-	stalled bool // There may be something to read, but the outbox is full, or the user has paused it.
-	queued  bool // On Loop.readable.
+	alarmAt int32 // One more than the place in Loop.alarms; 0: not there.
+	hup     bool  // The socket's end has been announced: read until it is found.
+	stalled bool  // There may be something to read, but the outbox is full, or the user has paused it.
+	queued  bool  // On Loop.readable.
 
 	mu sync.Mutex
 
@@ -475,6 +476,7 @@ func (l *Loop) finish(c *Conn) {
 		l.pool.putBox(out)
 	}
 	l.keep(c, nil)
+	l.alarms.remove(c)
 	if c.net != nil {
 		c.net.hangup(l, e.reset)
 	} else {
@@ -498,6 +500,7 @@ func (l *Loop) opened(c *Conn) {
 		c.dirty = true
 	}
 	c.mu.Unlock()
+	l.alarms.remove(c)
 	if mark {
 		l.dirty = append(l.dirty, c)
 	}

@@ -520,29 +520,44 @@ type numbered int
 
 func (numbered) alarm(*Loop) {}
 
-// TestAlarms compares the heap with a sorted list.
+// TestAlarms compares the heap with a list: alarms of connections, which have one each that can be taken out, and others.
 func TestAlarms(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var h alarms
-		var want []int64
+		conns := make([]Conn, 20)
+		want := map[sleeper]int64{}
 		now := int64(0)
-		for range rapid.IntRange(1, 100).Draw(t, "steps") {
-			if rapid.Bool().Draw(t, "add") {
-				at := now + rapid.Int64Range(0, 20).Draw(t, "at")
-				h.add(at, numbered(at))
-				want = append(want, at)
-				slices.Sort(want)
-				continue
-			}
-			now += rapid.Int64Range(0, 10).Draw(t, "wait")
-			for who := h.due(now); who != nil; who = h.due(now) {
-				if len(want) == 0 || int64(who.(numbered)) != want[0] {
-					t.Fatalf("alarm of %d, want %v", who, want)
+		for step := range rapid.IntRange(1, 100).Draw(t, "steps") {
+			at := now + rapid.Int64Range(0, 20).Draw(t, "at")
+			c := &conns[rapid.IntRange(0, len(conns)-1).Draw(t, "conn")]
+			switch rapid.IntRange(0, 4).Draw(t, "what") {
+			case 0:
+				h.add(at, numbered(step))
+				want[numbered(step)] = at
+			case 1, 2:
+				h.add(at, c)
+				want[c] = at
+			case 3:
+				h.remove(c)
+				delete(want, c)
+			default:
+				now = at
+				last := int64(0)
+				for who := h.due(now); who != nil; who = h.due(now) {
+					if at, ok := want[who]; !ok || at > now || at < last {
+						t.Fatalf("at %d an alarm for %d rings after one for %d; known: %v", now, at, last, ok)
+					}
+					last = want[who]
+					delete(want, who)
 				}
-				want = want[1:]
+				for who, at := range want {
+					if at <= now {
+						t.Fatalf("the alarm of %v for %d did not ring at %d", who, at, now)
+					}
+				}
 			}
-			if len(want) > 0 && want[0] <= now {
-				t.Fatalf("the alarm of %d did not ring at %d", want[0], now)
+			if len(h) != len(want) {
+				t.Fatalf("%d alarms, want %d", len(h), len(want))
 			}
 		}
 	})

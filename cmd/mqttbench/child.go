@@ -34,6 +34,7 @@ type childOptions struct {
 	Driver transport.Driver
 	Loops  int
 	Pprof  string // Address for live profiles; "": none.
+	Kind   string // "": the built-in broker; or one of aids, and then Pprof and Alone are not for it.
 	Alone  bool   // It says nothing, obeys nothing and lives until it is killed, or its parent has gone.
 }
 
@@ -149,6 +150,9 @@ func runChild(arg string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if err := json.Unmarshal([]byte(arg), &o); err != nil {
 		fmt.Fprintf(stderr, "mqttbench: the built-in broker's options: %v\n", err)
 		return exitInput
+	}
+	if o.Kind != "" {
+		return runAid(o, stdin, stdout, stderr)
 	}
 	config, authority, err := ownCertificate(o.Listen)
 	var s *broker.Server

@@ -55,7 +55,7 @@ var faultWords = map[string]faultWord{
 	"drop":      {action: fault.Drop},
 	"forge":     {action: fault.Forge},
 	"duplicate": {action: fault.Duplicate},
-	"resend":    {action: fault.Resend},
+	"resend":    {action: fault.Resend, value: countIn(func(m *mishap) *int { return &m.fault.Times })},
 	"reorder":   {action: fault.Reorder},
 	"corrupt":   {action: fault.Corrupt},
 	"stop":      {process: true},

@@ -37,7 +37,7 @@ bench:              bench/client bench/measure bench/plan bench/result broker/pa
 profiles:
 
 cmd/mqttbroker:     broker broker/packet broker/session broker/store broker/transport github.com/spf13/pflag
-cmd/mqttbench:      bench bench/client bench/client/paho bench/fault bench/plan bench/profile bench/report bench/result bench/series broker broker/packet broker/transport github.com/spf13/pflag golang.org/x/sys/unix golang.org/x/term profiles
+cmd/mqttbench:      bench bench/client bench/client/paho bench/fault bench/measure bench/plan bench/profile bench/report bench/result bench/series broker broker/packet broker/transport github.com/spf13/pflag golang.org/x/sys/unix golang.org/x/term profiles
 `
 
 // An import of any package of these modules counts as the module.

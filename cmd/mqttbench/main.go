@@ -43,7 +43,10 @@ var commands = map[string]func(ctx context.Context, args []string, stdout, stder
 	"search":  searchCommand,
 	"report":  reportCommand,
 
-	"profiles": profilesCommand,
+	"profiles":  profilesCommand,
+	"calibrate": calibrateCommand,
+	"selftest":  selftestCommand,
+	"scenarios": scenariosCommand,
 }
 
 // run is the whole program.
@@ -55,7 +58,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		named, ok := commands[args[0]]
 		if !ok {
-			return complain(stderr, inputError{fmt.Errorf("unknown command %q; there are run (the default), compare, sweep, search, report and profiles", args[0])})
+			return complain(stderr, inputError{fmt.Errorf("unknown command %q; there are run (the default), compare, sweep, search, report, profiles, calibrate, selftest and scenarios", args[0])})
 		}
 		command, args = named, args[1:]
 	}

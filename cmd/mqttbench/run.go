@@ -170,6 +170,9 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 	}
 	defer engine.Close()
 	cfg.Engine = engine
+	if c := s.calibrated(&cfg.Plan, stderr); c != nil {
+		cfg.Manifest.Calibration, cfg.Ceiling = c, c.Ceiling
+	}
 	live := newProgress(s, stderr)
 	cfg.Progress = live.interval
 	defer live.done()
@@ -195,11 +198,16 @@ func (s *settings) pin(broker int) error {
 	return nil
 }
 
-func (s *settings) engine() (client.Engine, error) {
-	groups := s.loops
-	if groups == 0 {
-		groups = max(1, runtime.GOMAXPROCS(0)/2)
+// groups are the event loops of the generator.
+func (s *settings) groups() int {
+	if s.loops > 0 {
+		return s.loops
 	}
+	return max(1, runtime.GOMAXPROCS(0)/2)
+}
+
+func (s *settings) engine() (client.Engine, error) {
+	groups := s.groups()
 	if s.client == "paho" {
 		return paho.New(groups), nil
 	}

@@ -11,6 +11,10 @@ SYNOPSIS
   mqttbench profiles [NAME]          list those that come with mqttbench, or print one
   mqttbench report DIR...            print results again, and make their pages and charts anew
 
+  mqttbench calibrate                what generator and kernel can do by themselves here, for later runs to be held against
+  mqttbench selftest [--quick]       does the instrument find exactly what is injected? In half a minute
+  mqttbench scenarios [BROKER]       connections cut at the worst moments: does a broker keep its promises?
+
   mqttbench --qos 2 --clients 5000
   mqttbench --broker tcp://127.0.0.1:1883 --qos 1 --rate 10000 --duration 60s
   mqttbench --qos 2 --churn 50 --clean-session=false --duration 30s

@@ -21,14 +21,10 @@ type flags struct {
 	listen      []string
 	loops       int
 	driver      string
-	maxInflight int
-	maxQueued   int
-	maxPacket   int
-	maxClients  int
-	timeout     time.Duration
-	dataDir     string
+	limits      broker.Options // Only those fields that a flag sets as it is,
+	session     session.Limits // and these of it.
+	sysInterval time.Duration
 	sync        string
-	acceptLoss  bool
 	certificate transport.ServerFiles
 	proxy       bool
 	username    string
@@ -85,14 +81,28 @@ func (f *flags) set() *pflag.FlagSet {
 	s.StringArrayVar(&f.listen, "listen", []string{"tcp://127.0.0.1:1883"}, "accept MQTT on this `URL`; may be repeated")
 	s.IntVar(&f.loops, "loops", 0, "run this many event loops (default: half the cores)")
 	s.StringVar(&f.driver, "driver", "auto", "serve sockets by `NAME`: epoll (Linux), goroutine, or auto")
-	s.IntVar(&f.maxInflight, "max-inflight", 0, "have at most this many messages unacknowledged by one client (default: what the client takes)")
-	s.IntVar(&f.maxQueued, "max-queued", 0, "keep at most this many messages for one client (default 100000)")
-	s.IntVar(&f.maxPacket, "max-packet", 0, "accept packets up to this many `bytes` (default 16 MiB)")
-	s.IntVar(&f.maxClients, "max-clients", 0, "let at most this many clients be connected (default: no limit)")
-	s.DurationVar(&f.timeout, "connect-timeout", 0, "close connections that send no CONNECT in this `time` (default 10s)")
-	s.StringVar(&f.dataDir, "data-dir", "", "keep sessions, their messages and retained messages in `DIR` (default: nowhere)")
+	o := &f.limits
+	s.IntVar(&f.session.MaxInflight, "max-inflight", 0, "have at most this many messages unacknowledged by one client (default: what the client takes)")
+	s.IntVar(&f.session.MaxQueued, "max-queued", 0, "keep at most this many messages for one client (default 100000)")
+	s.IntVar(&f.session.MaxQueuedBytes, "max-queued-bytes", 0, "and at most this many `bytes` of them (default 64 MiB)")
+	s.IntVar(&o.Outbox, "max-outbox", 0, "let at most about this many `bytes` wait to be sent to one client (default 1 MiB)")
+	s.IntVar(&o.MaxPacket, "max-packet", 0, "accept packets up to this many `bytes` (default 16 MiB)")
+	s.Uint16Var(&o.ReceiveMaximum, "receive-maximum", 0, "let a client have this many QoS 2 messages unfinished (default 65535)")
+	s.IntVar(&o.MaxClients, "max-clients", 0, "let at most this many clients be connected (default: no limit)")
+	s.IntVar(&o.MaxSessions, "max-sessions", 0, "keep at most this many sessions, connected or not; -1: no limit (default 1000000)")
+	s.IntVar(&o.MaxSubscriptions, "max-subscriptions", 0, "keep at most this many subscriptions for one client; -1: no limit (default 10000)")
+	s.IntVar(&o.MaxTopicLevels, "max-topic-levels", 0, "accept topics of at most this many levels; -1: no limit (default 128)")
+	s.IntVar(&o.MaxRetained, "max-retained", 0, "retain at most this many messages; -1: no limit (default 1000000)")
+	s.IntVar(&o.MaxRetainedBytes, "max-retained-bytes", 0, "and at most this many `bytes` of them; -1: no limit (default 1 GiB)")
+	s.BoolVar(&o.NoRetain, "no-retain", false, "do not offer retained messages")
+	s.IntVar(&o.ConnectRate, "connect-rate", 0, "accept at most this many clients in a second (default: no limit)")
+	s.DurationVar(&o.KeepAliveMax, "max-keep-alive", 0, "have version 5 clients be heard of in this `time` (default: as they ask)")
+	s.DurationVar(&o.SessionExpiryMax, "max-session-expiry", 0, "end sessions of clients that stay away for this `time` (default: as they ask)")
+	s.DurationVar(&f.sysInterval, "sys-interval", 10*time.Second, "publish $SYS/broker/... every so often; 0: never")
+	s.DurationVar(&o.ConnectTimeout, "connect-timeout", 0, "close connections that send no CONNECT in this `time` (default 10s)")
+	s.StringVar(&o.DataDir, "data-dir", "", "keep sessions, their messages and retained messages in `DIR` (default: nowhere)")
 	s.StringVar(&f.sync, "sync", "fsync", "acknowledge with --data-dir what survives: os (a crash of the broker) or fsync (of the machine) as `LEVEL`")
-	s.BoolVar(&f.acceptLoss, "accept-loss", false, "open a --data-dir from whose end acknowledged messages are missing")
+	s.BoolVar(&o.AcceptLoss, "accept-loss", false, "open a --data-dir from whose end acknowledged messages are missing")
 	s.StringVar(&f.certificate.Certificate, "certfile", "", "for tls and wss, show the certificate in this PEM `FILE`")
 	s.StringVar(&f.certificate.Key, "keyfile", "", "the key to --certfile, a PEM `FILE`")
 	s.StringVar(&f.certificate.ClientCA, "cafile", "", "check certificates of clients by the authorities in this PEM `FILE`")
@@ -118,7 +128,7 @@ func parse(args []string) (*flags, error) {
 	if s.Changed("password") && !s.Changed("username") {
 		return nil, errors.New("--password without --username")
 	}
-	if f.dataDir == "" && (s.Changed("data-dir") || s.Changed("sync") || s.Changed("accept-loss")) {
+	if f.limits.DataDir == "" && (s.Changed("data-dir") || s.Changed("sync") || s.Changed("accept-loss")) {
 		return nil, errors.New("--sync and --accept-loss need a --data-dir, which is not empty")
 	}
 	return f, nil
@@ -168,20 +178,16 @@ func (f *flags) options(stderr io.Writer) (broker.Options, error) {
 	if err := level.UnmarshalText([]byte(f.logLevel)); err != nil {
 		return broker.Options{}, fmt.Errorf("--log-level: %q is none of debug, info, warn and error", f.logLevel)
 	}
-	o := broker.Options{
-		Listen: f.urls(), Driver: driver, Loops: f.loops,
-		SessionLimits:  session.Limits{MaxInflight: f.maxInflight, MaxQueued: f.maxQueued},
-		MaxPacket:      f.maxPacket,
-		MaxClients:     f.maxClients,
-		ConnectTimeout: f.timeout,
-		Logger:         slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})),
-	}
-	if f.dataDir != "" {
-		level, err := store.ParseSync(f.sync)
-		if err != nil {
+	o := f.limits
+	o.Listen, o.Driver, o.Loops = f.urls(), driver, f.loops
+	o.SessionLimits = f.session
+	o.SysInterval, o.Version = f.sysInterval, "mqttbroker "+version()
+	o.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	if o.DataDir != "" {
+		var err error
+		if o.Sync, err = store.ParseSync(f.sync); err != nil {
 			return broker.Options{}, fmt.Errorf("--sync: %w", err)
 		}
-		o.DataDir, o.Sync, o.AcceptLoss = f.dataDir, level, f.acceptLoss
 	}
 	if f.username != "" {
 		o.Authenticate = onePair(f.username, f.password)

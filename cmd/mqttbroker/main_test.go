@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -31,7 +32,7 @@ func TestHelp(t *testing.T) {
 		if code != 0 || errs != "" {
 			t.Errorf("%s: exit code %d, %q", flag, code, errs)
 		}
-		for _, word := range []string{"Usage:", "--listen", "--loops", "--driver", "--pprof", "--max-inflight", "--max-queued", "--username", "Exit codes:", "Examples:"} {
+		for _, word := range []string{"Usage:", "--listen", "--loops", "--driver", "--pprof", "--max-inflight", "--max-queued", "--username", "--certfile", "--require-certificate", "wss://", "--proxy-protocol", "SIGHUP", "Exit codes:", "Examples:"} {
 			if !strings.Contains(out, word) {
 				t.Errorf("%s does not speak of %s", flag, word)
 			}
@@ -68,6 +69,11 @@ func TestBadInput(t *testing.T) {
 		{"--password x", "--username"},
 		{"extra", "extra"},
 		{"--listen gopher://x", "gopher"},
+		{"--listen tls://127.0.0.1:0", "certificate"},
+		{"--listen tcp://127.0.0.1:0 --certfile x.pem", "--certfile.*key"},
+		{"--listen tls://127.0.0.1:0 --certfile none.pem --keyfile none.key", "none.pem"},
+		{"--listen tls://127.0.0.1:0 --certfile x --keyfile y --require-certificate", "authority"},
+		{"--listen ws://127.0.0.1:0/x?y=z", "proxy=v2"},
 		{"--listen tcp://" + taken.Addr().String(), "in use"},
 		{"--listen tcp://127.0.0.1:0 --pprof " + taken.Addr().String(), "in use"},
 	}
@@ -163,6 +169,29 @@ func TestPassword(t *testing.T) {
 		if got := login(t, addrs[0], pair[0], pair[1]); got != want {
 			t.Errorf("%q: %v, want %v", pair, got, want)
 		}
+	}
+}
+
+// Each flag reaches its field.
+func TestFlagsAreOptions(t *testing.T) {
+	f, err := parse(strings.Fields("--max-inflight 1 --max-queued 2 --max-queued-bytes 3 --max-outbox 4 --max-packet 500 --receive-maximum 6" +
+		" --max-clients 7 --max-sessions 8 --max-subscriptions 9 --max-topic-levels 10 --max-retained 11 --max-retained-bytes 12 --no-retain" +
+		" --connect-rate 13 --max-keep-alive 14s --max-session-expiry 15s --sys-interval 16s --connect-timeout 17s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := f.options(io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := o.SessionLimits
+	got := fmt.Sprint(l.MaxInflight, l.MaxQueued, l.MaxQueuedBytes, o.Outbox, o.MaxPacket, o.ReceiveMaximum, o.MaxClients, o.MaxSessions,
+		o.MaxSubscriptions, o.MaxTopicLevels, o.MaxRetained, o.MaxRetainedBytes, o.NoRetain, o.ConnectRate, o.KeepAliveMax, o.SessionExpiryMax, o.SysInterval, o.ConnectTimeout)
+	if want := "1 2 3 4 500 6 7 8 9 10 11 12 true 13 14s 15s 16s 17s"; got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	if f, _ := parse(nil); f.sysInterval != 10*time.Second {
+		t.Errorf("$SYS every %v", f.sysInterval)
 	}
 }
 

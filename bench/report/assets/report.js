@@ -181,13 +181,18 @@
     return out;
   }
 
+  // Ticks of time are at whole seconds, minutes or hours, whichever they are apart.
+  const steps = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 604800];
+  const exactly = v => String(Number(v.toFixed(2)));
+  const timeText = (v, step) => step < 60 ? exactly(v) + " s" : step < 3600 ? exactly(v / 60) + " min" : exactly(v / 3600) + " h";
+
   function showTime(figure, d) {
     const x = times(d);
     const base = (width, height, last) => ({
       width, height,
       cursor: { y: false, sync: { key: "time" }, points: { size: 6 }, drag: { x: true, y: false } },
       scales: { x: { time: false } },
-      axes: [axis({ values: (u, at) => at.map(v => digits(v) + " s"), size: 30, label: !last ? undefined : width < 500 ? "time since the start" : "time since the start; drag to zoom, double-click to see all", labelSize: 20 })],
+      axes: [axis({ incrs: steps, values: (u, at, i, space, step) => at.map(v => timeText(v, step)), size: 30, label: !last ? undefined : width < 500 ? "time since the start" : "time since the start; drag to zoom, double-click to see all", labelSize: 20 })],
       hooks: { drawClear: [u => shade(u, d.shaded || [])], draw: [u => drawEvents(u, d.events || [])] },
     });
     const seconds3 = { label: "time", value: (u, v) => v == null ? "–" : v.toFixed(1) + " s" };

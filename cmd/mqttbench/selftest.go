@@ -1,0 +1,418 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"mqttbench/bench/result"
+)
+
+const selftestUsage = `mqttbench selftest - does the instrument find exactly what is injected?
+
+SYNOPSIS
+  mqttbench selftest [--quick] [--keep DIR]
+
+Each line is an experiment: a short run of this program against the built-in broker, with faults whose number is known. A
+broker that stands still must be seen in the response times, lies must be found as often as they were told and nothing
+besides, and what a network may do must not be called a broken promise. Exit code 0: all is found; 1: something is not.
+
+      --quick                a few of them, in some seconds
+      --keep DIR             keep the results of the runs there
+`
+
+// An injection is an experiment: what is done to a run, and what must be found.
+type injection struct {
+	name  string
+	args  []string
+	alone bool // It is about time, so nothing else goes on meanwhile.
+	quick bool // Also with --quick.
+
+	// found says what was found, and whether it is what was injected: that is, the faults in the result by their names.
+	found func(r *result.Run, injected map[string]int64) (text string, ok bool)
+}
+
+// selftest is one carrying out of all experiments.
+type selftest struct {
+	dir    string
+	broker []string // Flags that say which broker; nil: the built-in one.
+	stdout io.Writer
+	stderr io.Writer
+
+	mu     sync.Mutex
+	failed int
+}
+
+func selftestCommand(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if wants(args, "--help", "-h") {
+		_, err := io.WriteString(stdout, selftestUsage)
+		return err
+	}
+	quick, dir := false, ""
+	for i := 0; i < len(args); i++ {
+		switch {
+		case args[i] == "--quick":
+			quick = true
+		case args[i] == "--keep" && i+1 < len(args):
+			i++
+			dir = args[i]
+		default:
+			return inputError{fmt.Errorf("selftest knows --quick and --keep DIR, and not %q", args[i])}
+		}
+	}
+	if dir == "" {
+		var err error
+		if dir, err = os.MkdirTemp("", "mqttbench-selftest"); err != nil {
+			return inputError{err}
+		}
+		defer os.RemoveAll(dir)
+	}
+	t := &selftest{dir: dir, stdout: stdout, stderr: stderr}
+	return t.all(ctx, quick)
+}
+
+// together is how many experiments that are not about time go on at once: they mostly wait.
+const together = 6
+
+func (t *selftest) all(ctx context.Context, quick bool) error {
+	began := time.Now()
+	var list []injection
+	for _, x := range injections() {
+		if x.quick || !quick {
+			list = append(list, x)
+		}
+	}
+	t.carryOut(ctx, list)
+	t.null(ctx)
+	t.sameAgainstSame(ctx)
+	if ctx.Err() != nil {
+		return exitError(exitInterrupted)
+	}
+	if t.failed > 0 {
+		fmt.Fprintf(t.stdout, "%d FAILED: do not trust this build on this machine\n", t.failed)
+		return exitError(exitBroken)
+	}
+	fmt.Fprintf(t.stdout, "all found, in %v\n", time.Since(began).Round(time.Second))
+	return nil
+}
+
+const selftestLine = "%-42s %-30s %s\n"
+
+func (t *selftest) carryOut(ctx context.Context, list []injection) {
+	fmt.Fprintf(t.stdout, selftestLine, "EXPERIMENT", "INJECTED", "FOUND")
+	var running sync.WaitGroup
+	room := make(chan struct{}, together)
+	for i, x := range list {
+		switch {
+		case ctx.Err() != nil:
+		case x.alone:
+			running.Wait()
+			t.experiment(ctx, i, &x)
+		default:
+			room <- struct{}{}
+			running.Go(func() {
+				t.experiment(ctx, i, &x)
+				<-room
+			})
+		}
+	}
+	running.Wait()
+}
+
+// tell prints the line of an experiment.
+func (t *selftest) tell(name, injected, found string, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	word := "ok"
+	if !ok {
+		t.failed++
+		word = "FAIL"
+	}
+	fmt.Fprintf(t.stdout, selftestLine, name, injected, found+": "+word)
+}
+
+// experiment carries one out. The defaults go first, so that an experiment may have others.
+func (t *selftest) experiment(ctx context.Context, i int, x *injection) {
+	args := append([]string{
+		"--quiet", "--charts=false", "--seed", "1", "--clients", "4", "--rate", "300", "--warmup", "0s", "--duration", "1s",
+		"--clean-session=false", "--out", filepath.Join(t.dir, fmt.Sprintf("%02d", i)),
+	}, slices.Concat(t.broker, x.args)...)
+	r, err := carry(ctx, 0, args, t.stderr)
+	switch {
+	case ctx.Err() != nil:
+		return
+	case err != nil:
+		t.tell(x.name, "", oneLine(err), false)
+		return
+	}
+	injected := map[string]int64{}
+	for _, e := range r.Events {
+		if e.Kind == result.EventFault {
+			injected[e.Name] += e.Count
+		}
+	}
+	found, ok := x.found(r, injected)
+	t.tell(x.name, counts(injected), found, ok)
+}
+
+// counts are counts in words, in alphabetical order.
+func counts(of map[string]int64) string {
+	var parts []string
+	for _, name := range sortedKeys(of) {
+		parts = append(parts, fmt.Sprintf("%d %s", of[name], name))
+	}
+	if parts == nil {
+		return "nothing"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// findings are what the ledger found, by class.
+func findings(r *result.Run) map[string]int64 {
+	all := map[string]int64{}
+	for _, c := range r.Summary.Contracts {
+		for _, f := range c.Findings {
+			all[string(f.Class)] += f.Count
+		}
+	}
+	return all
+}
+
+// injections are the experiments.
+func injections() (all []injection) {
+	all = append(all, stillBroker(), delayed())
+	for qos := range 3 {
+		all = append(all, injection{name: at(qos, "nothing"), args: atQoS(qos), quick: qos == 2, found: exactly(0, "", nil)})
+	}
+	all = append(all, lies()...)
+	all = append(all, brokenSteps()...)
+	return append(all, corpus()...)
+}
+
+func at(qos int, what string) string { return fmt.Sprintf("QoS %d, %s", qos, what) }
+
+func atQoS(qos int, faults ...string) []string {
+	args := []string{"--qos", fmt.Sprint(qos)}
+	for _, f := range faults {
+		args = append(args, "--fault", f)
+	}
+	return args
+}
+
+// exactly wants n faults of a name, and of each class what is said and nothing else.
+func exactly(n int64, name string, want map[string]int64) func(*result.Run, map[string]int64) (string, bool) {
+	return func(r *result.Run, injected map[string]int64) (string, bool) {
+		got := findings(r)
+		same := len(got) == len(want)
+		for class, n := range want {
+			same = same && got[class] == n
+		}
+		told := int64(0)
+		for _, n := range injected {
+			told += n
+		}
+		return counts(got), same && injected[name] == n && told == n
+	}
+}
+
+// stillBroker stops the broker. Of what is due in T seconds, those within the S seconds that it stands still wait for up
+// to S, so that the slowest hundredth waits for more than S - T/100. Counted from when they were sent, hardly any is slow: each publisher
+// has one message under way, and sends the next only when it is answered.
+func stillBroker() injection {
+	const still, lasts = 500 * time.Millisecond, 2 * time.Second
+	return injection{
+		name: "broker stands still for 0.5 s of 2 s", alone: true, quick: true,
+		args: append(atQoS(1, fmt.Sprintf("stop:at=500ms:for=%v", still)), "--duration", lasts.String(), "--window", "1", "--rate", "500"),
+		found: func(r *result.Run, injected map[string]int64) (string, bool) {
+			s := &r.Summary
+			floor := (still - lasts/100).Seconds() * 0.98 // As exact as the histogram.
+			ok := s.Response.P99 >= floor && s.Service.Max >= still.Seconds()*0.98 && s.Service.P99 < s.Response.P99/2 && injected["stop"] == 1 && len(findings(r)) == 0
+			return fmt.Sprintf("response p99 %.0f ms (at least %.0f), service p99 %.1f ms, max %.0f ms", s.Response.P99*1e3, floor*1e3, s.Service.P99*1e3, s.Service.Max*1e3), ok
+		},
+	}
+}
+
+// delayed holds all deliveries up. A busy machine adds to that, and cannot take away.
+func delayed() injection {
+	const delay = 30 * time.Millisecond
+	return injection{
+		name: "every delivery 30 ms late", alone: true, quick: true, args: atQoS(0, "delay=30ms:PUBLISH:to=subscriber"),
+		found: func(r *result.Run, injected map[string]int64) (string, bool) {
+			p50 := r.Summary.Response.P50
+			ok := p50 >= delay.Seconds()*0.98 && p50 < 20*delay.Seconds() && injected["delay PUBLISH"] > 250 && len(findings(r)) == 0
+			return fmt.Sprintf("response p50 %.1f ms", p50*1e3), ok
+		},
+	}
+}
+
+// lies are told a number of times that is not a divisor of anything, at all levels and on both sides.
+func lies() (all []injection) {
+	const n = 7
+	add := func(qos int, lie, side string, classes ...string) {
+		want := map[string]int64{}
+		for _, c := range classes {
+			want[c] = n
+		}
+		who := "subscriber"
+		if side == "from" {
+			who = "publisher"
+		}
+		all = append(all, injection{
+			name:  fmt.Sprintf("QoS %d, %d x %s %s %s", qos, n, lie, side, who),
+			args:  atQoS(qos, fmt.Sprintf("%s:%s=%s:every=11:limit=%d", lie, side, who, n)),
+			quick: qos == 1 && (lie == "drop" || lie == "duplicate"),
+			found: exactly(n, lie, want),
+		})
+	}
+	for qos := range 3 {
+		lost := string(result.Lost)
+		if qos == 0 {
+			lost = string(result.LossQoS0)
+		}
+		for _, side := range []string{"from", "to"} {
+			add(qos, "forge", side, lost)
+			add(qos, "duplicate", side, string(result.Dup))
+			add(qos, "reorder", side, string(result.Reorder))
+			add(qos, "corrupt", side, lost, string(result.Corrupt))
+		}
+		add(qos, "drop", "to", lost)
+		if qos == 0 {
+			add(qos, "drop", "from", lost)
+		} else { // Nobody has said that they arrived.
+			add(qos, "drop", "from", string(result.Stuck), string(result.LostUnknown))
+		}
+	}
+	add(1, "resend", "to", string(result.Dup))
+	return all
+}
+
+// brokenSteps cuts connections before and behind each packet of the QoS 2 exchanges, on both sides of the broker.
+func brokenSteps() (all []injection) {
+	for _, step := range []string{
+		"PUBLISH:from=publisher", "PUBREC:to=publisher", "PUBREL:from=publisher", "PUBCOMP:to=publisher",
+		"PUBLISH:to=subscriber", "PUBREC:from=subscriber", "PUBREL:to=subscriber", "PUBCOMP:from=subscriber",
+	} {
+		all = append(all, injection{
+			name:  "QoS 2, cut at " + strings.NewReplacer(":", " ", "=", " ").Replace(step),
+			args:  atQoS(2, "reset:"+step+":every=13:limit=3", "reset:"+step+":after:every=17:limit=3"),
+			quick: step == "PUBREC:to=publisher",
+			found: unharmed(2),
+		})
+	}
+	return all
+}
+
+// unharmed wants some faults, and everything delivered exactly once; at QoS 1, again where that is legal.
+func unharmed(atLeast int64) func(*result.Run, map[string]int64) (string, bool) {
+	return func(r *result.Run, injected map[string]int64) (string, bool) {
+		told := int64(0)
+		for _, n := range injected {
+			told += n
+		}
+		c := r.Summary.Contracts[0]
+		f := findings(r)
+		if c.QoS == 1 {
+			delete(f, string(result.DupLegal))
+		}
+		ok := told >= atLeast && len(f) == 0 && c.Delivered == c.Expected && c.Acked == c.Attempted && c.Attempted > 0
+		text := fmt.Sprintf("%d of %d delivered", c.Delivered, c.Expected)
+		if len(f) > 0 {
+			text += ", " + counts(f)
+		}
+		return text, ok
+	}
+}
+
+// null measures the generator's ceiling, in short.
+func (t *selftest) null(ctx context.Context) {
+	s := settings{duration: 500 * time.Millisecond, driver: "auto", precision: "precise"}
+	var reached []string
+	for qos := range 3 {
+		c, err := s.ceiling(ctx, qos, t.stderr)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil || c.Ceiling <= 0 {
+			t.tell("null broker", "", fmt.Sprintf("QoS %d: %v", qos, err), false)
+			return
+		}
+		reached = append(reached, fmt.Sprintf("%.0f", c.Ceiling))
+	}
+	t.tell("null broker, QoS 0, 1, 2", "nothing", strings.Join(reached, ", ")+" messages a second", true)
+}
+
+// sameAgainstSame compares the built-in broker with itself, in pairs. One time in 32 chance alone makes six pairs point one
+// way; so what is seen must be seen again in six others to be a fault of the instrument.
+func (t *selftest) sameAgainstSame(ctx context.Context) {
+	const name, injected = "the same broker twice, 6 + 6 runs", "no difference"
+	first, err := t.pairs(ctx, "a")
+	again := map[string]result.Ratio{}
+	if err == nil && slices.ContainsFunc(ratios(first), shown) {
+		again, err = t.pairs(ctx, "b")
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		t.tell(name, injected, oneLine(err), false)
+		return
+	}
+	ok := true
+	var texts []string
+	for _, metric := range sortedKeys(first) {
+		r, r2 := first[metric], again[metric]
+		texts = append(texts, fmt.Sprintf("%s ratio %.2f, p = %.2g", metric, r.Value, r.P))
+		if r.Shown {
+			texts = append(texts, fmt.Sprintf("in six more %.2f, p = %.2g", r2.Value, r2.P))
+		}
+		ok = ok && !(r.Shown && r2.Shown && (r.Value > 1) == (r2.Value > 1))
+	}
+	t.tell(name, injected, strings.Join(texts, "; "), ok)
+}
+
+func shown(r result.Ratio) bool { return r.Shown }
+
+func ratios(of map[string]result.Ratio) (all []result.Ratio) {
+	for _, r := range of {
+		all = append(all, r)
+	}
+	return all
+}
+
+// pairs carries out six pairs of runs, in turns the one and the other first.
+func (t *selftest) pairs(ctx context.Context, dir string) (map[string]result.Ratio, error) {
+	values := map[string]*[2][]float64{"p50": {}}
+	if runtime.GOOS == "linux" {
+		values["CPU"] = &[2][]float64{}
+	}
+	for i := range 2 * fewestPairs {
+		pair, side := i/2, (i+i/2)%2
+		r, err := carry(ctx, pair+1, []string{
+			"--quiet", "--charts=false", "--seed", fmt.Sprint(pair + 1), "--clients", "20", "--rate", "1000", "--warmup", "50ms", "--duration", "300ms",
+			"--broker", []string{"A", "B"}[side] + "=builtin", "--out", filepath.Join(t.dir, fmt.Sprintf("%s%02d", dir, i)),
+		}, t.stderr)
+		if err != nil {
+			return nil, err
+		}
+		if r.Summary.Outcome != result.Kept {
+			return nil, errors.New("a run is " + string(r.Summary.Outcome))
+		}
+		values["p50"][side] = append(values["p50"][side], r.Summary.Response.P50)
+		if v := values["CPU"]; v != nil && r.Summary.Cost.Broker != nil {
+			v[side] = append(v[side], r.Summary.Cost.Broker.PerDelivered())
+		}
+	}
+	all := map[string]result.Ratio{}
+	for metric, v := range values {
+		all[metric] = result.PairedRatio(v[0], v[1])
+	}
+	return all, nil
+}
