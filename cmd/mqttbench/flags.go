@@ -321,7 +321,8 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	refuse(s.brokerPID != 0 && len(s.sources) > 1, "--broker-pid is for one broker")
 	var err error
 	s.faults, err = parseFaults(s.faultTexts)
-	errs = append(errs, s.checkSecurity(f))
+	security := s.checkSecurity(f)
+	refuse(security != nil, "%v", security)
 	refuse(err != nil, "%v", err)
 	refuse(len(ofProcess(s.faults)) > 0 && slices.ContainsFunc(s.sources, func(x source) bool { return x.url != "" }),
 		"--fault %s is about the broker's process, which must be one that mqttbench starts: the built-in broker, or --broker-cmd", strings.Join(s.faultTexts, " --fault "))
@@ -358,7 +359,7 @@ func brokerURL(text string) (string, error) {
 	}
 	way, known := ways[u.Scheme]
 	if !known {
-		return "", fmt.Errorf("%q: there are tcp, tls, ws and wss://host:port, and unix:///path", text)
+		return "", fmt.Errorf("%q: there are tcp://, tls://, ws:// and wss://host:port, and unix:///path", text)
 	}
 	if u.Hostname() == "" {
 		return "", fmt.Errorf("%q has no host", text)

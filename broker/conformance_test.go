@@ -1,0 +1,340 @@
+package broker
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write conformance.md anew")
+
+// A statement is a normative statement that binds a server. Its number differs from version to
+// version; an empty one means that the version has no such statement (or none with a number).
+type statement struct {
+	v5, v3  string
+	meaning string // In our words.
+	tests   string // That show it; of other packages with their name. Empty: not covered, and why says so.
+	why     string
+}
+
+const noAuth = "Extended authentication is not offered: a CONNECT that asks for it is refused, so the rest cannot come up."
+
+// statements is the table that conformance.md is made of: go test -run Conformance -update.
+var statements = []statement{
+	// Data and packets
+	{"1.5.4-1", "1.5.3-1", "Text that is not well-formed UTF-8 ends the connection.", "packet.TestRefusals", ""},
+	{"1.5.4-2", "1.5.3-2", "So does U+0000 in it.", "packet.TestRefusals", ""},
+	{"1.5.4-3", "1.5.3-3", "A byte order mark is kept as the character that it is.", "packet.TestStrings", ""},
+	{"1.5.5-1", "", "Variable Byte Integers are in their shortest form.", "packet.TestRefusals packet.TestLimitsOfLength", ""},
+	{"1.5.7-1", "", "Both halves of a string pair are text.", "packet.TestRefusals", ""},
+	{"2.1.3-1", "2.2.2-1 2.2.2-2", "Reserved flags of the Fixed Header are as the table says.", "packet.TestRefusals TestProtocolErrors", ""},
+	{"2.2.1-2", "2.3.1-5", "PUBLISH at QoS 0 has no Packet Identifier.", "packet.TestVectors", ""},
+	{"2.2.1-3", "2.3.1-1", "A Packet Identifier is not zero.", "packet.TestRefusals", ""},
+	{"2.2.1-4", "2.3.1-4", "The server numbers a message with what is not in use.", "TestRule02UnusedIdentifier session.TestAllIdentifiersInFlight", ""},
+	{"2.2.1-5", "2.3.1-6", "Acknowledgements carry the identifier of their PUBLISH.", "TestDeliver TestRule01IndependentIdentifiers", ""},
+	{"2.2.1-6", "2.3.1-7", "SUBACK and UNSUBACK carry that of their request.", "TestSubackCodes TestResubscribeAndUnsubscribe", ""},
+	{"2.2.2-1", "", "No properties are a Property Length of zero.", "packet.TestVectors", ""},
+
+	// CONNECT
+	{"3.1.0-1", "3.1.0-1", "The first packet is CONNECT.", "TestFirstPacketIsConnect", ""},
+	{"3.1.0-2", "3.1.0-2", "A second CONNECT ends the connection.", "TestSecondConnect", ""},
+	{"3.1.2-1", "3.1.2-1", "A wrong Protocol Name is refused.", "packet.TestRefusals", ""},
+	{"3.1.2-2", "3.1.2-2", "A Protocol Version that is not offered is refused, in a form that may be understood.", "TestUnknownVersion packet.TestRefusedConnect", ""},
+	{"3.1.2-3", "3.1.2-3", "The reserved Connect Flag is zero.", "packet.TestRefusals", ""},
+	{"3.1.2-4", "3.1.2-6", "Clean Start throws away what there was.", "TestSessionPresent TestRule12SessionPresent", ""},
+	{"3.1.2-5", "3.1.2-4", "Without Clean Start an existing session goes on.", "TestSessionPresent TestRule03ResendOnReconnect", ""},
+	{"3.1.2-6", "3.1.2-4", "Where there is none, one begins.", "TestSessionPresent", ""},
+	{"", "3.1.2-5", "A session that is kept stores QoS 1 and 2 messages for its client while it is away.", "TestOfflineQueue TestRule24AckIsOwnership", ""},
+	{"3.1.2-7", "3.1.2-8", "A Will Message is kept with its session.", "TestWill", ""},
+	{"3.1.2-8", "3.1.2-8", "It is published when the connection ends, after its delay or with the session.", "TestWill TestWillDelay TestRule21Will", ""},
+	{"3.1.2-9", "3.1.2-9", "With the Will Flag its fields are there.", "packet.TestRefusals", ""},
+	{"3.1.2-10", "3.1.2-10", "A will that was published, or given up in order, is gone.", "TestWill TestRule21Will", ""},
+	{"3.1.2-11", "3.1.2-11 3.1.2-13", "Without Will Flag, Will QoS is zero.", "packet.TestRefusals", ""},
+	{"3.1.2-12", "3.1.2-14", "Will QoS is not 3.", "packet.TestRefusals", ""},
+	{"3.1.2-13", "3.1.2-15", "Without Will Flag, Will Retain is zero.", "packet.TestRefusals", ""},
+	{"3.1.2-14", "3.1.2-16", "Without Will Retain the will is not retained.", "TestWill", ""},
+	{"3.1.2-15", "3.1.2-17", "With it, it is.", "TestWillProperties", ""},
+	{"3.1.2-16 3.1.2-17", "3.1.2-18 3.1.2-19", "A User Name is there if its flag is set, and only then.", "packet.TestRefusals", ""},
+	{"3.1.2-18 3.1.2-19", "3.1.2-20 3.1.2-21", "So is a Password.", "packet.TestRefusals", ""},
+	{"", "3.1.2-22", "No Password without User Name.", "packet.TestRefusals", ""},
+	{"3.1.2-22", "3.1.2-24", "A client that is silent for one and a half times its Keep Alive is closed.", "TestKeepAlive", ""},
+	{"3.1.2-23", "3.1.2-4", "A session with an expiry outlives its connection.", "TestSessionPresent TestSessionExpires TestRule13GrantedExpiry", ""},
+	{"3.1.2-24", "", "The client's Maximum Packet Size is kept.", "TestRule22MaximumPacketSize TestMaximumPacketSizeOfClient", ""},
+	{"3.1.2-25", "", "A message that exceeds it is dropped as if it had been sent.", "TestRule22MaximumPacketSize", ""},
+	{"3.1.2-26 3.1.2-27", "", "The server uses no Topic Alias above the client's maximum.", "TestPropertiesForwarded", ""},
+	{"3.1.2-28", "", "Response Information only to those who ask.", "TestConnackProperties", ""},
+	{"3.1.2-29", "", "Reason Strings in acknowledgements only to those who did not decline them.", "TestReasonString", ""},
+	{"3.1.2-30", "", "With an Authentication Method the client sends nothing but AUTH at first.", "", noAuth},
+	{"3.1.3-1", "3.1.3-1", "The fields of the payload stand in their order.", "packet.TestVectors", ""},
+	{"3.1.3-2", "3.1.3-2", "The Client Identifier names the session.", "TestRule26WholeIdentifier", ""},
+	{"3.1.3-3", "3.1.3-3", "The Client Identifier is there.", "packet.TestRefusals", ""},
+	{"3.1.3-4", "3.1.3-4", "It is text.", "packet.TestRefusals", ""},
+	{"3.1.3-5", "3.1.3-5", "All letters and digits, up to 23, are let in; here any text is.", "TestRule26WholeIdentifier", ""},
+	{"3.1.3-6 3.1.3-7", "3.1.3-6", "A client without an identifier is given one, and told.", "TestAssignedClientIdentifier", ""},
+	{"", "3.1.3-8", "Not if it wants a session to be kept: then it is refused.", "TestConnectRefused", ""},
+	{"3.1.3-8", "3.1.3-9", "An identifier that is refused is refused in CONNACK.", "TestConnectRefused", ""},
+	{"3.1.3-9", "", "A client that is back before the Will Delay has passed takes its will back.", "TestWillDelay TestRule21Will", ""},
+	{"3.1.3-10", "", "User Properties of a will keep their order.", "TestWillProperties", ""},
+	{"3.1.3-11", "3.1.3-10", "The Will Topic is text.", "packet.TestRefusals", ""},
+	{"3.1.3-12", "3.1.3-11", "The User Name is text.", "packet.TestRefusals", ""},
+	{"3.1.4-1", "3.1.4-1", "A CONNECT that is not sound ends the connection.", "packet.TestRefusedConnect TestMalformedFlood", ""},
+	{"3.1.4-2", "", "Who is not let in is closed.", "TestConnectRefused", ""},
+	{"3.1.4-3", "3.1.4-2", "The same Client Identifier again ends the older connection.", "TestTakeOver", ""},
+	{"3.1.4-4", "3.1.4-3", "Then Clean Start is looked at.", "TestSessionPresentAtTakeOver", ""},
+	{"3.1.4-5", "3.1.4-4", "A CONNECT that is accepted is answered with CONNACK 0.", "TestConnectAllVersions", ""},
+	{"3.1.4-6", "3.1.4-5", "What came behind a CONNECT that was refused is not looked at.", "TestRefusedConnectIsTheEnd", ""},
+
+	// CONNACK
+	{"3.2.0-1", "3.2.0-1", "CONNACK comes before everything else.", "TestRule09ConnackFirst", ""},
+	{"3.2.0-2", "", "And once.", "TestSecondConnect", ""},
+	{"3.2.2-1", "", "Its reserved flags are zero.", "packet.TestVectors", ""},
+	{"3.2.2-2", "3.2.2-1", "After Clean Start, Session Present is 0.", "TestRule12SessionPresent", ""},
+	{"3.2.2-3", "3.2.2-2 3.2.2-3", "Else it tells whether there was a session.", "TestRule12SessionPresent TestSessionPresent", ""},
+	{"3.2.2-6", "3.2.2-4", "In a refusal it is 0.", "TestConnectRefused", ""},
+	{"3.2.2-7", "3.2.2-5", "After a refusal the connection is closed.", "TestConnectRefused", ""},
+	{"3.2.2-8", "3.2.2-6", "The Reason Code is one of the table; where 3.1.1 has none the connection just ends.", "TestConnectRefused packet.TestReasonTable packet.TestTranslate", ""},
+	{"3.2.2-9 3.2.2-10 3.2.2-11 3.2.2-12", "", "What a server does that offers less than QoS 2.", "", "All of QoS 0, 1 and 2 is offered, and Maximum QoS is not sent."},
+	{"3.2.2-13", "", "A will to be retained is refused where nothing is retained.", "TestRule21Will", ""},
+	{"3.2.2-15", "", "What exceeds the server's Maximum Packet Size ends the connection.", "TestPacketTooLarge", ""},
+	{"3.2.2-16", "", "An assigned identifier is nobody else's.", "TestAssignedClientIdentifier", ""},
+	{"3.2.2-19 3.2.2-20", "", "Reason String and User Property do not make CONNACK too large.", "", "CONNACK carries neither."},
+	{"3.2.2-22", "", "Without a Server Keep Alive the client's own holds.", "TestKeepAlive", ""},
+
+	// PUBLISH
+	{"3.3.1-1", "3.3.1-1", "DUP is set when a message is sent again.", "TestRule03ResendOnReconnect", ""},
+	{"3.3.1-2", "3.3.1-2", "DUP is 0 at QoS 0.", "packet.TestRefusals", ""},
+	{"3.3.1-3", "3.3.1-3", "DUP of what came does not show in what leaves.", "TestDupIsNotForwarded", ""},
+	{"3.3.1-4", "3.3.1-4", "QoS is not 3.", "TestProtocolErrors packet.TestRefusals", ""},
+	{"3.3.1-5", "3.3.1-5", "With RETAIN a message takes the place of the one retained under its name.", "TestRetained", ""},
+	{"", "3.3.1-6", "A new subscription gets the retained messages that it matches.", "TestRetained TestRule18RetainedIsNotClipped", ""},
+	{"3.3.1-6", "3.3.1-10", "An empty one takes it away.", "TestRetained", ""},
+	{"3.3.1-7", "3.3.1-11", "And is not retained itself.", "TestRetained", ""},
+	{"3.3.1-8", "3.3.1-12", "Without RETAIN what is retained stays.", "TestRetained", ""},
+	{"", "3.3.1-7", "A QoS 0 message to be retained replaces what was.", "TestRetained", ""},
+	{"", "3.3.1-8", "RETAIN is set in what is sent because of a new subscription.", "TestRetained", ""},
+	{"3.3.1-9 3.3.1-10 3.3.1-11", "", "Retain Handling 0, 1 and 2.", "TestRetainHandling", ""},
+	{"3.3.1-12", "3.3.1-9", "RETAIN is 0 in what goes to established subscriptions.", "TestRetained TestRule17RetainAsPublished", ""},
+	{"3.3.1-13", "", "Unless Retain As Published.", "TestRule17RetainAsPublished TestRetainAsPublished", ""},
+	{"3.3.2-1", "3.3.2-1", "The Topic Name is the first field, and text.", "packet.TestVectors packet.TestRefusals", ""},
+	{"3.3.2-2", "3.3.2-2", "It has no wildcards.", "packet.TestRefusals TestProtocolErrors", ""},
+	{"3.3.2-3", "3.3.2-3", "What is sent to a subscription matches its Topic Filter.", "topic.TestMatchesSpecification topic.TestTreeAgainstModel", ""},
+	{"3.3.2-4", "", "The Payload Format Indicator is forwarded.", "TestPropertiesForwarded", ""},
+	{"3.3.2-5", "", "A message that expired before its delivery began is dropped.", "TestMessageExpiry TestRule07NoExpiryOnceSent", ""},
+	{"3.3.2-6", "", "The interval that leaves is what is left.", "TestRule08ExpiryCountsDown", ""},
+	{"3.3.2-7", "", "A Topic Alias ends with its connection.", "TestAliasEndsWithConnection", ""},
+	{"3.3.2-8", "", "A Topic Alias is not 0.", "TestProtocolErrors", ""},
+	{"3.3.2-9 3.3.2-11", "", "All aliases up to the maximum work, and none above.", "TestAliasAndIdentifierAbuse TestProtocolErrors", ""},
+	{"3.3.2-10 3.3.2-12", "", "The client's maximum is kept: the server uses no aliases.", "TestPropertiesForwarded", ""},
+	{"3.3.2-13 3.3.2-14", "", "A Response Topic is a Topic Name.", "packet.TestRefusals", ""},
+	{"3.3.2-15 3.3.2-16 3.3.2-17 3.3.2-20", "", "Response Topic, Correlation Data, User Properties and Content Type are forwarded.", "TestPropertiesForwarded", ""},
+	{"3.3.2-18", "", "User Properties in their order.", "TestPropertiesForwarded", ""},
+	{"3.3.2-19", "", "Content Type is text.", "packet.TestRefusals", ""},
+	{"3.3.4-1", "3.3.4-1", "PUBLISH is answered as its QoS asks.", "TestDeliver", ""},
+	{"3.3.4-2", "3.3.5-1", "Of overlapping subscriptions the highest QoS counts.", "TestRule15Overlap TestOverlap", ""},
+	{"3.3.4-3 3.3.4-4", "", "Subscription Identifiers come along, all of them in one copy.", "TestRule15Overlap TestRule19RetainedOncePerSubscribe", ""},
+	{"3.3.4-5", "", "Copies that are sent apart carry each its own.", "", "There is one copy."},
+	{"3.3.4-6", "", "A client sends no Subscription Identifier in PUBLISH.", "TestRule20ProtocolErrors", ""},
+	{"3.3.4-7", "", "A client keeps to the server's Receive Maximum.", "TestRule11ReceiveMaximumExceeded", ""},
+	{"3.3.4-9", "", "The server keeps to the client's.", "TestRule10QuotaPerConnection TestReceiveMaximumOfClient", ""},
+	{"3.3.4-10", "", "Only PUBLISH is held back by it.", "TestReceiveMaximumOfClient", ""},
+	{"", "3.3.5-2", "What a client may not publish is acknowledged, or ends its connection.", "TestSubackCodes", ""},
+
+	// Acknowledgements
+	{"3.4.2-1 3.5.2-1 3.6.2-1 3.7.2-1", "", "Acknowledgements use the Reason Codes of their tables.", "packet.TestRefusals packet.TestReasonTable", ""},
+	{"3.4.2-2 3.4.2-3 3.5.2-2 3.5.2-3 3.6.2-2 3.6.2-3 3.7.2-2 3.7.2-3", "", "Their properties do not make them too large.", "", "The server's acknowledgements carry no properties."},
+	{"3.6.1-1", "3.6.1-1", "PUBREL has its flags.", "packet.TestRefusals packet.TestVectors", ""},
+
+	// SUBSCRIBE and UNSUBSCRIBE
+	{"3.8.1-1", "3.8.1-1", "SUBSCRIBE has its flags.", "packet.TestRefusals", ""},
+	{"3.8.3-1", "3.8.3-1", "Topic Filters are text.", "packet.TestRefusals", ""},
+	{"3.8.3-2", "3.8.3-3", "There is at least one.", "TestProtocolErrors packet.TestRefusals", ""},
+	{"3.8.3-3", "", "No Local.", "TestNoLocal", ""},
+	{"3.8.3-4", "", "Not on a shared subscription.", "TestRule20ProtocolErrors", ""},
+	{"3.8.3-5", "3.8.3-4", "Reserved options are zero, and QoS is not 3.", "packet.TestRefusals", ""},
+	{"3.8.4-1", "3.8.4-1", "SUBSCRIBE is answered with SUBACK.", "TestSubackCodes TestRule16SubackIsEffective", ""},
+	{"3.8.4-2", "3.8.4-2", "With its identifier.", "TestSubackCodes", ""},
+	{"3.8.4-3", "3.8.4-3", "The same Topic Filter again replaces, and no message is lost by it.", "TestResubscribeAndUnsubscribe", ""},
+	{"3.8.4-4", "3.8.4-3", "Retained messages are sent again with it (as Retain Handling says).", "TestRetainHandling", ""},
+	{"3.8.4-5", "3.8.4-4", "Several filters in one packet are as several packets, but for one answer.", "TestSubackCodes", ""},
+	{"3.8.4-6", "3.8.4-5", "Each filter has its code.", "TestSubackCodes", ""},
+	{"3.8.4-7", "3.8.4-6", "The code is the QoS that is granted, or a refusal.", "TestSubackCodes TestLimitSubscriptions", ""},
+	{"3.8.4-8", "3.8.4-6", "A message is sent with the lower of its QoS and the granted one.", "TestRule14LowerQoS TestDeliver", ""},
+	{"3.9.2-1 3.9.2-2 3.11.2-1 3.11.2-2", "", "Properties do not make SUBACK and UNSUBACK too large.", "", "They carry none. If the codes alone are too many for the client, its connection ends with 0x95."},
+	{"3.9.3-1", "3.9.3-1", "Codes stand in the order of the filters.", "TestSubackCodes", ""},
+	{"3.9.3-2", "3.9.3-2", "They are from the table.", "packet.TestReasonTable packet.TestTranslate", ""},
+	{"3.10.1-1", "3.10.1-1", "UNSUBSCRIBE has its flags.", "packet.TestRefusals", ""},
+	{"3.10.3-1 3.10.3-2", "3.10.3-1 3.10.3-2", "Its filters are text, and there is one.", "packet.TestRefusals", ""},
+	{"3.10.4-1", "3.10.4-1", "A filter ends the subscription that has the very same characters.", "TestResubscribeAndUnsubscribe", ""},
+	{"3.10.4-2", "3.10.4-2", "No new messages are sent for it.", "TestResubscribeAndUnsubscribe TestRule16SubackIsEffective", ""},
+	{"3.10.4-3", "3.10.4-3", "Exchanges that have begun are finished.", "TestUnsubscribeFinishes", ""},
+	{"3.10.4-4 3.10.4-5", "3.10.4-4 3.10.4-5", "UNSUBSCRIBE is answered, with its identifier, also when nothing ended.", "TestResubscribeAndUnsubscribe", ""},
+	{"3.10.4-6", "3.10.4-6", "Several filters are as several packets, but for one answer.", "TestUnsubscribeFinishes", ""},
+	{"3.11.3-1 3.11.3-2", "", "UNSUBACK has a code for each, in their order, from the table.", "TestUnsubscribeFinishes packet.TestReasonTable", ""},
+
+	// PINGREQ, DISCONNECT, AUTH
+	{"3.12.4-1", "3.12.4-1", "PINGREQ is answered.", "TestConnectAllVersions", ""},
+	{"3.14.0-1", "", "No DISCONNECT before CONNACK.", "TestFirstPacketIsConnect TestConnectRefused", ""},
+	{"3.14.1-1", "3.14.1-1", "DISCONNECT has its flags.", "packet.TestRefusals", ""},
+	{"3.14.2-1", "", "Its codes are from the table.", "packet.TestReasonTable", ""},
+	{"3.14.2-2", "", "The server sends no Session Expiry Interval in it.", "TestProtocolErrors", ""},
+	{"3.14.2-3", "", "A Reason String does not make it too large.", "TestReasonString", ""},
+	{"3.14.2-4", "", "Nor do User Properties.", "", "The server sends none."},
+	{"3.14.4-3", "3.1.2-10 3.14.4-3", "DISCONNECT 0 takes the will back.", "TestWill TestRule21Will", ""},
+	{"3.14.4-1 3.14.4-2", "", "After DISCONNECT the sender sends no more, and closes.", "TestProtocolErrors TestTakeOver", ""},
+	{"3.15.1-1", "", "AUTH has its flags.", "packet.TestRefusals", ""},
+	{"3.15.2-1 3.15.2-2 3.15.2-3", "", "What stands in AUTH.", "", noAuth},
+
+	// Operational behaviour
+	{"4.1.0-1", "4.1.0-1", "A session is not thrown away while its connection stands.", "TestRule13GrantedExpiry", ""},
+	{"4.1.0-2", "4.1.0-2", "It is when the connection is closed and its time has passed.", "TestRule13GrantedExpiry TestSessionExpires", ""},
+	{"4.2-1", "4.2-1", "The transport is ordered and loses nothing: TCP, or a unix socket.", "TestFragments", ""},
+	{"4.3.1-1", "4.3.1-1", "QoS 0 is sent once, without DUP.", "TestDeliver", ""},
+	{"4.3.2-1 4.3.2-2 4.3.2-3", "4.3.2-1", "As a sender at QoS 1: an unused identifier, DUP 0, unacknowledged until PUBACK.", "TestRule02UnusedIdentifier TestRule03ResendOnReconnect", ""},
+	{"4.3.2-4", "4.3.2-2", "As a receiver: PUBACK means that the message is ours.", "TestRule24AckIsOwnership", ""},
+	{"4.3.2-5", "4.3.2-2", "After PUBACK the identifier stands for a new message.", "TestPubackFreesIdentifier", ""},
+	{"4.3.3-1 4.3.3-2 4.3.3-3", "4.3.3-1", "As a sender at QoS 2: an unused identifier, DUP 0, unacknowledged until PUBREC.", "TestRule02UnusedIdentifier TestRule03ResendOnReconnect", ""},
+	{"4.3.3-4", "4.3.3-1", "PUBREC is answered with PUBREL; one that refuses ends the exchange.", "TestPubrecRefuses TestDeliver", ""},
+	{"4.3.3-5", "4.3.3-1", "PUBREL is unacknowledged until PUBCOMP.", "TestRule05OwedPubrel", ""},
+	{"4.3.3-6", "4.3.3-1", "After PUBREL the PUBLISH is not sent again.", "TestRule05OwedPubrel", ""},
+	{"4.3.3-7", "", "What was sent does not expire.", "TestRule07NoExpiryOnceSent", ""},
+	{"4.3.3-8", "4.3.3-2", "As a receiver: PUBREC means that the message is ours.", "TestRule24AckIsOwnership", ""},
+	{"4.3.3-9", "", "After a PUBREC that refuses, the identifier stands for a new message.", "TestSessionFull", ""},
+	{"4.3.3-10", "4.3.3-2", "Until PUBREL the same identifier is the same message: PUBREC, and nothing delivered.", "TestRule04IncomingOnce TestQoS2Once", ""},
+	{"4.3.3-11", "4.3.3-2", "PUBREL is answered with PUBCOMP.", "TestRule06PubrelAgain", ""},
+	{"4.3.3-12", "4.3.3-2", "After it the identifier stands for a new message.", "TestRule04IncomingOnce", ""},
+	{"4.3.3-13", "", "An exchange goes on when the message has expired.", "TestRule07NoExpiryOnceSent", ""},
+	{"4.4.0-1", "4.4.0-1", "What is unacknowledged is sent again after a reconnect, with its identifier, and at no other time.", "TestRule03ResendOnReconnect TestRule05OwedPubrel session.TestEveryHistory", ""},
+	{"4.4.0-2", "", "An acknowledgement that refuses ends the exchange, too.", "TestPubrecRefuses", ""},
+	{"4.5.0-1", "4.5.0-1", "A message that was taken is added to the sessions of all whom it matches.", "TestRule24AckIsOwnership TestRule16SubackIsEffective", "Where a session is at its limits the message is refused or counted as dropped: see doc.go."},
+	{"4.5.0-2", "4.5.0-2", "What comes is acknowledged whether or not anybody wants it.", "TestResubscribeAndUnsubscribe", ""},
+	{"4.6.0-1", "4.6.0-1", "What is sent again is in its order.", "TestRule03ResendOnReconnect TestRule09Order", ""},
+	{"4.6.0-2", "4.6.0-2", "PUBACKs in the order of what they acknowledge.", "TestAcksInOrder", ""},
+	{"4.6.0-3", "4.6.0-3", "So PUBRECs.", "TestAcksInOrder", ""},
+	{"4.6.0-4", "4.6.0-4", "PUBRELs in the order of the PUBRECs.", "TestAcksInOrder", ""},
+	{"4.6.0-5 4.6.0-6", "4.6.0-5 4.6.0-6", "Every topic is ordered: one publisher's messages come in their order.", "TestRule09Order TestStorm", ""},
+	{"4.7.0-1", "4.7.1-1", "Wildcards are for filters alone.", "packet.TestRefusals", ""},
+	{"4.7.1-1", "4.7.1-2", "# is a whole level, and the last.", "packet.TestRefusals packet.TestNames", ""},
+	{"4.7.1-2", "4.7.1-3", "+ is a whole level.", "packet.TestNames", ""},
+	{"4.7.2-1", "4.7.2-1", "A wildcard in the first level does not match what begins with $.", "TestDollarTopics TestSysIsReserved", ""},
+	{"4.7.3-1 4.7.3-2 4.7.3-3", "4.7.3-1 4.7.3-2 4.7.3-3", "Names and filters have a character, no U+0000, and at most 65,535 bytes.", "packet.TestRefusals TestGiantTopics", ""},
+	{"4.7.3-4", "4.7.3-4", "Names are compared as they are, without normalisation.", "TestRule26WholeIdentifier topic.TestMatchesSpecification", ""},
+	{"4.8.2-1 4.8.2-2", "", "How the filter of a shared subscription is made.", "packet.TestRefusals topic.TestShared", ""},
+	{"4.8.2-3", "", "Each member's granted QoS counts.", "TestSharedRoundRobin", "The QoS is not asserted member by member at QoS 0."},
+	{"4.8.2-4", "", "An exchange is finished with the member that it was begun with.", "TestRule23SharedFinishes", ""},
+	{"4.8.2-5", "", "If its session ends, nobody else gets the message.", "TestRule23SharedFinishes", ""},
+	{"4.8.2-6", "", "A message that a member refuses is gone.", "TestRule23SharedFinishes", ""},
+	{"4.9.0-1", "", "The send quota begins anew with each connection.", "TestRule10QuotaPerConnection", ""},
+	{"4.9.0-2", "", "Without quota no PUBLISH of QoS 1 or 2 is sent.", "TestRule10QuotaPerConnection", ""},
+	{"4.9.0-3", "", "Everything else goes on.", "TestReceiveMaximumOfClient", ""},
+	{"4.12.0-1", "", "An Authentication Method that is not offered is refused with 0x8C.", "TestConnectRefused", ""},
+	{"4.12.0-2 4.12.0-3 4.12.0-4 4.12.0-5 4.12.1-1 4.12.1-2", "", "How extended authentication goes on.", "", noAuth},
+	{"4.12.0-6", "", "Without it there is no AUTH.", "TestProtocolErrors", ""},
+	{"4.12.0-7", "", "A client that did not ask for it sends no AUTH.", "TestProtocolErrors", ""},
+	{"4.13.1-1", "4.8.0-1", "A packet that is none, or may not come, ends the connection.", "TestProtocolErrors TestMalformedFlood", ""},
+	{"", "4.8.0-2", "So does an error in passing that cannot be mended.", "TestNoise", ""},
+	{"4.13.2-1", "", "An error in CONNACK or DISCONNECT ends the connection.", "TestProtocolErrors TestConnectRefused", ""},
+	{"6.0.0-1 6.0.0-2 6.0.0-3 6.0.0-4", "6.0.0-1 6.0.0-2 6.0.0-3 6.0.0-4", "MQTT over WebSocket: binary frames, packets across frames, the subprotocol mqtt.", "", "WebSockets are the transport's, which is tested on its own; no test here names these statements yet."},
+}
+
+// Every test that the table names exists, and conformance.md is what the table makes.
+func TestConformance(t *testing.T) {
+	exists := testNames(t, map[string]string{"": ".", "packet.": "packet", "session.": "session", "topic.": "topic"})
+	id := regexp.MustCompile(`^\d(\.\d+)+-\d+$`)
+	seen := map[string]bool{}
+	for _, s := range statements {
+		if s.tests == "" && s.why == "" {
+			t.Errorf("%s %s: neither a test nor a reason", s.v5, s.v3)
+		}
+		for _, name := range strings.Fields(s.tests) {
+			if !exists[name] {
+				t.Errorf("%s %s: there is no test %s", s.v5, s.v3, name)
+			}
+		}
+		for _, n := range strings.Fields(s.v5 + " " + s.v3) {
+			if !id.MatchString(n) {
+				t.Errorf("%q is no number of a statement", n)
+			}
+		}
+		for _, n := range strings.Fields(s.v5) {
+			if seen[n] {
+				t.Errorf("%s stands there twice", n)
+			}
+			seen[n] = true
+		}
+	}
+	page := conformancePage()
+	if *update {
+		if err := os.WriteFile("conformance.md", page, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if had, err := os.ReadFile("conformance.md"); err != nil || !bytes.Equal(had, page) {
+		t.Error("conformance.md is not what the table makes: go test -run Conformance -update")
+	}
+}
+
+// testNames finds the tests of packages by reading their files.
+func testNames(t *testing.T, dirs map[string]string) map[string]bool {
+	names := map[string]bool{}
+	function := regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+	for prefix, dir := range dirs {
+		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: no tests, %v", dir, err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range function.FindAllSubmatch(text, -1) {
+				names[prefix+string(m[1])] = true
+			}
+		}
+	}
+	return names
+}
+
+func conformancePage() []byte {
+	var covered, not bytes.Buffer
+	n5, n3 := 0, 0
+	for _, s := range statements {
+		five, three := strings.Join(strings.Fields(s.v5), ", "), strings.Join(strings.Fields(s.v3), ", ")
+		if s.tests == "" {
+			fmt.Fprintf(&not, "| %s | %s | %s | %s |\n", five, three, s.meaning, s.why)
+			continue
+		}
+		n5 += len(strings.Fields(s.v5))
+		n3 += len(strings.Fields(s.v3))
+		meaning := s.meaning
+		if s.why != "" {
+			meaning += " " + s.why
+		}
+		fmt.Fprintf(&covered, "| %s | %s | %s | %s |\n", five, three, meaning, strings.Join(strings.Fields(s.tests), ", "))
+	}
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `<!-- Made by "go test ./broker -run Conformance -update" from conformance_test.go. Do not edit. -->
+
+# Conformance
+
+The normative statements of MQTT 5.0 and 3.1.1 that bind a server, what each asks in one line, and the tests that show
+it. Numbers are those of the specifications without their "MQTT-"; they differ between the versions. Statements that
+bind only clients are left out, unless a server has to answer their violation. Tests of other packages carry their name.
+
+Covered: %d statements of 5.0 and %d of 3.1.1. "TestRule01" to "TestRule26" are rules that brokers often break.
+
+| 5.0 | 3.1.1 | Meaning | Tests |
+|---|---|---|---|
+%s
+## Not covered, and why
+
+| 5.0 | 3.1.1 | Meaning | Why |
+|---|---|---|---|
+%s`, n5, n3, covered.String(), not.String())
+	return b.Bytes()
+}
