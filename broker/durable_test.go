@@ -393,6 +393,7 @@ func TestKilledOwesWills(t *testing.T) {
 	b.connect(packet.V5, "watcher", resume, expiry(100)).subscribe("will/#", 1)
 	// Nothing answers a DISCONNECT, but the CONNACKs that follow come after it.
 	b.connect(packet.V5, "polite", withWill("will/polite", "x", 1, false)).leave()
+	b.connect(packet.V5, "content", resume, expiry(100), withWill("will/content", "x", 1, false)).leave()
 	b.connect(packet.V5, "brief", withWill("will/brief", "x", 1, true))
 	b.connect(packet.V5, "lasting", resume, expiry(100), withWill("will/lasting", "x", 2, false))
 	v.kill()

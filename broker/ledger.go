@@ -58,7 +58,6 @@ type kept struct {
 	id       journal.SessionID // 0: nothing of the session is stored.
 	willOnly bool              // The session ends with its connection: only its will is stored.
 	last     journal.Position  // The newest that was given.
-	number   uint64            // The newest batch that a new connection must wait for.
 	waiting  tags              // Of what waits in the session, in order.
 	flight   map[packet.ID]tag // Of what is in flight.
 
@@ -148,11 +147,8 @@ func (g *ledger) current() uint64 {
 	return g.next - 1
 }
 
-// owe notes that an answer has to wait for what was just recorded about k.
-func (g *ledger) owe(k *kept) {
-	g.waits = true
-	k.number = g.next
-}
+// owe notes that answers have to wait for what was just recorded.
+func (g *ledger) owe() { g.waits = true }
 
 // wall translates the server's clock; 0 stays 0.
 func (g *ledger) wall(at int64) int64 {
@@ -184,7 +180,8 @@ func (g *ledger) reserve(s journal.SessionID, m journal.MessageID) {
 }
 
 // connectedLocked records that c has the client's session, and what CONNECT said about it. The
-// gate is shut for what follows until that is durable, and all else that the client was answered before.
+// gate is shut for what follows until that is durable, and with it all that came before: what is sent again
+// may have been recorded just now.
 func (g *ledger) connectedLocked(l *loop, cl *client, c *conn, present bool) {
 	if g == nil {
 		return
@@ -201,10 +198,9 @@ func (g *ledger) connectedLocked(l *loop, cl *client, c *conn, present bool) {
 	if k.id != 0 {
 		g.putHeadLocked(cl, 0)
 		g.putWillLocked(cl)
-		g.owe(k)
+		g.owe()
 	}
-	l.gate = k.number
-	if g.waits { // The session that had to go may have been a stored one.
+	if g.waits { // Also where only the session that had to go was a stored one.
 		l.gate = g.current()
 	}
 }
@@ -249,7 +245,7 @@ func (g *ledger) endedLocked(cl *client) {
 	}
 	k := cl.kept
 	g.w.EndSession(k.id)
-	g.owe(k)
+	g.owe()
 	k.id = 0
 	for _, t := range k.waiting.list[k.waiting.head:] {
 		g.release(t.msg)
@@ -268,13 +264,13 @@ func (g *ledger) subscribedLocked(cl *client, s *packet.Subscription, subID uint
 		Filter: s.Filter, SubID: subID, QoS: s.QoS,
 		NoLocal: s.NoLocal, RetainAsPublished: s.RetainAsPublished,
 	})
-	g.owe(cl.kept)
+	g.owe()
 }
 
 func (g *ledger) unsubscribedLocked(cl *client, filter []byte) {
 	if g != nil && cl.kept.keeps() {
 		g.w.Unsubscribe(cl.kept.id, filter)
-		g.owe(cl.kept)
+		g.owe()
 	}
 }
 
@@ -282,7 +278,7 @@ func (g *ledger) unsubscribedLocked(cl *client, filter []byte) {
 func (g *ledger) receivedLocked(cl *client, id packet.ID) {
 	if g != nil && cl.kept.keeps() {
 		g.w.Receive(cl.kept.id, id)
-		g.owe(cl.kept)
+		g.owe()
 	}
 }
 
@@ -290,7 +286,7 @@ func (g *ledger) receivedLocked(cl *client, id packet.ID) {
 func (g *ledger) releasedLocked(cl *client, id packet.ID) {
 	if g != nil && cl.kept.keeps() {
 		g.w.Release(cl.kept.id, id)
-		g.owe(cl.kept)
+		g.owe()
 	}
 }
 
@@ -338,7 +334,7 @@ func (g *ledger) promise(k *kept, p *journal.Promise, m *storedMessage, id packe
 	k.last++
 	t := tag{at: k.last, msg: m}
 	g.w.Promise(k.id, t.at, p)
-	g.owe(k)
+	g.owe()
 	if id == 0 {
 		k.waiting.push(t)
 		return
@@ -404,7 +400,7 @@ func (g *ledger) pubrecLocked(cl *client, id packet.ID) {
 		return
 	}
 	g.w.Pubrec(k.id, t.at, id)
-	g.owe(k)
+	g.owe()
 	g.release(t.msg)
 	t.msg, t.progress = nil, journal.Released
 	k.flight[id] = t
