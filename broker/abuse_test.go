@@ -148,18 +148,18 @@ func TestGiantTopics(t *testing.T) {
 	overDrivers(t, Options{MaxTopicLevels: -1}, func(t *testing.T, b *bench) {
 		h := b.honest(t)
 		p, pub := b.connect(packet.V5, "p"), b.connect(packet.V5, "pub")
-		for _, name := range []string{strings.Repeat("/", 65535), strings.Repeat("x", 65535), strings.Repeat("a/", 32767)} {
+		for name, wild := range map[string]string{
+			strings.Repeat("/", 65535): "/#", strings.Repeat("x", 65535): "+", strings.Repeat("a/", 32767): "a/#",
+		} {
 			p.subscribe(name, 1)
 			pub.publish(name, "x", 1, retained)
 			p.take(name, "x")
 			p.unsubscribe(name)
 			p.subscribe(name[:40000]+"/+/#", 1)
 			p.sync2(t)
-			p.subscribe("#", 1)
-			for m := p.expectAny(); string(m.Topic) != name; m = p.expectAny() { // Among the honest ones.
-				p.complete(m)
-			}
-			p.unsubscribe("#")
+			p.subscribe(wild, 1)
+			p.take(name, "x")
+			p.unsubscribe(wild)
 			p.unsubscribe(name[:40000] + "/+/#")
 			pub.publish(name, "", 1, retained)
 			p.sync2(t)

@@ -24,6 +24,14 @@
 // it, a version 5 publisher is told so with 0x97 in PUBACK or PUBREC. Where some did, or
 // in version 3, which has no word for it, the acknowledgement is positive.
 //
+// Retained messages that a SUBSCRIBE asks for are beyond these limits: what finds no
+// room waits in a backlog (retained.go). What there is no room to retain is delivered
+// and not retained, which is counted; the publisher is told as above.
+//
+// Everything that clients can make the broker keep has a limit in Options, and a
+// counter in Stats that says how often it was reached (limits.go). conformance.md says
+// which test shows which statement of the specifications.
+//
 // # Durable mode
 //
 // With Options.DataDir sessions, what they were promised and retained messages survive

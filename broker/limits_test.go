@@ -94,8 +94,11 @@ func TestGate(t *testing.T) {
 			t.Fatalf("refused on schedule at %d ms", now/millisecond)
 		}
 	}
-	if all := newGate(0); !all.pass(0) || !all.pass(0) {
-		t.Error("a gate without a rate is shut")
+	all := newGate(0)
+	for range 10 {
+		if !all.pass(0) {
+			t.Fatal("a gate without a rate is shut")
+		}
 	}
 }
 

@@ -9,6 +9,10 @@
 // connection, which takes a turn of the loop when there is something to read. Everything above the waiting is
 // the same code, and both kinds of connection can live on one loop: a TLS connection on an epoll loop is normal.
 //
+// What comes before the protocol (PROXY header, TLS, WebSocket) is done on goroutines beside the loops: accepted connections wait
+// for it in an anteroom, which is bounded. After it they are net.Conns like others. TLS is that of crypto/tls, which wants to block; of the
+// WebSocket library only the handshake and the masking are used.
+//
 // Locks, in the order in which they nest: Loop.turn, then Conn.mu, then the leaves pool.mu and Loop.mailMu. Loop.turn
 // is what makes a loop serial, and is held while its non-blocking system calls are made; the others never are held
 // across a system call, with the one exception noted at Loop.wake.
