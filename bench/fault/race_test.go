@@ -2,4 +2,7 @@
 
 package fault
 
-func init() { runsPerCPU = 4 } // They are busy then.
+func init() {
+	runsPerCPU = 3 // They are busy then.
+	RaceBuild = true
+}

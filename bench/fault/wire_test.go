@@ -24,6 +24,9 @@ import (
 // The runs of these tests mostly wait, for the time to pass and for silence: many of them have room on a CPU.
 var runsPerCPU = 16
 
+// RaceBuild: the race detector makes all of it some ten times slower.
+var RaceBuild bool
+
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
