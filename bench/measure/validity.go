@@ -99,7 +99,12 @@ func (j *judge) validity() result.Validity {
 // schedule asks whether what was sent is what the plan said, when the plan said.
 func (j *judge) schedule(e Evidence) {
 	lag := max(minLagLimit.Seconds(), lagShare*e.ResponseP50.Seconds())
-	j.atMost(result.ValidityInvalid, "schedule lag p99", e.LagP99.Seconds(), lag, "s",
+	// Late because others had the CPU is noise; late on a quiet machine is the instrument at its limit.
+	fails := result.ValidityInvalid
+	if e.ForeignCPU > maxForeign || e.Steal > maxSteal {
+		fails = result.ValidityNoisy
+	}
+	j.atMost(fails, "schedule lag p99", e.LagP99.Seconds(), lag, "s",
 		"the generator sent later than planned: lower the rate, use fewer clients, give it more CPUs, or widen the window if publishers waited for acknowledgements")
 	j.atMost(result.ValidityInvalid, "missed sends", float64(e.Missed), 0, "messages",
 		"messages that were due were never sent: the broker did not acknowledge fast enough for the window; lower the rate or widen the window")
@@ -125,7 +130,7 @@ func (j *judge) generator(e Evidence) {
 			"the generator was short of CPU: lower the rate, give it more CPUs, or use a second machine")
 	}
 	if e.ResponseP50 > 0 {
-		limit := max(pauseShare*e.ResponseP50.Seconds(), minLagLimit.Seconds()/10)
+		limit := max(pauseShare*e.ResponseP50.Seconds(), minLagLimit.Seconds())
 		j.atMost(result.ValidityNoisy, "generator GC pause p99", e.GCPauseP99.Seconds(), limit, "s",
 			"garbage collection stopped the generator for longer than a tenth of the median response time: raise GOGC")
 		j.atMost(result.ValidityNoisy, "generator scheduling latency p99", e.SchedLatencyP99.Seconds(), limit, "s",
@@ -145,7 +150,8 @@ func (j *judge) generator(e Evidence) {
 
 // machine asks whether something else took the CPUs. Counts, cost and verdicts stand all the same.
 func (j *judge) machine(e Evidence) {
-	if e.Stalled >= 0 {
+	// Where it is known what others took, pressure beyond that is what broker and generator did to each other, which is part of the load.
+	if e.Stalled >= 0 && e.ForeignCPU < 0 {
 		j.atMost(result.ValidityNoisy, "CPU pressure", e.Stalled, maxStalled, "1",
 			"tasks waited for a CPU: use a quieter machine, a lower rate, or one CPU each for broker and generator; until then compare CPU per message, not latency")
 	}

@@ -32,14 +32,17 @@ func TestJudge(t *testing.T) {
 		{"share of the generator's ceiling", func(e *Evidence) { e.Ceiling = 1900 }, invalid},
 		{"", func(e *Evidence) { e.Ceiling = 0 }, ok},
 		{"generator CPU", func(e *Evidence) { e.GeneratorCPU = 0.81 }, invalid},
-		{"generator GC pause p99", func(e *Evidence) { e.GCPauseP99 = 201 * time.Microsecond }, noisy},
-		{"generator scheduling latency p99", func(e *Evidence) { e.SchedLatencyP99 = 201 * time.Microsecond }, noisy},
+		{"generator GC pause p99", func(e *Evidence) { e.GCPauseP99 = 1001 * time.Microsecond }, noisy},
+		{"generator scheduling latency p99", func(e *Evidence) { e.SchedLatencyP99 = 1001 * time.Microsecond }, noisy},
 		{"open files", func(e *Evidence) { e.GeneratorFiles = 951 }, invalid},
 		{"", func(e *Evidence) { e.GeneratorFiles = 951; e.FileLimit = 0 }, ok},
 		{"negative durations", func(e *Evidence) { e.ClockAnomalies = 1 }, invalid},
 		{"durations out of range", func(e *Evidence) { e.OverRange = 1 }, invalid},
 		{"race detector", func(e *Evidence) { e.RaceBuild = true }, invalid},
-		{"CPU pressure", func(e *Evidence) { e.Stalled = 0.11 }, noisy},
+		{"CPU pressure", func(e *Evidence) { e.Stalled, e.ForeignCPU = 0.11, Unknown }, noisy},
+		{"", func(e *Evidence) { e.Stalled = 0.11 }, ok}, // Nobody else was there: broker and generator pressed each other.
+		{"schedule lag p99foreign CPU", func(e *Evidence) { e.LagP99, e.ForeignCPU = time.Second, 0.06 }, noisy},
+		{"generator CPU", func(e *Evidence) { e.Published, e.GeneratorCPU = false, 0.81 }, noisy},
 		{"stolen CPU", func(e *Evidence) { e.Steal = 0.021 }, noisy},
 		{"foreign CPU", func(e *Evidence) { e.ForeignCPU = 0.051 }, noisy},
 		{"", func(e *Evidence) {
@@ -64,7 +67,7 @@ func TestJudge(t *testing.T) {
 		}
 	}
 	e := good()
-	e.Stalled, e.Missed = 1, 1
+	e.ForeignCPU, e.Missed = 1, 1
 	if got, _ := Judge(e); got != invalid {
 		t.Errorf("noisy and invalid is %s", got)
 	}

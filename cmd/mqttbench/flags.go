@@ -70,7 +70,7 @@ type settings struct {
 	precision           string
 	cpus, brokerCPUs    string
 	out                 string
-	quiet, json         bool
+	quiet, json, strict bool
 	pprof, pprofAddr    string
 	charts              bool
 	repeat, repetition  int // repetition is 1-based; 0: this run is no part of a series.
@@ -149,6 +149,7 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.StringVarP(&s.out, "out", "o", "", "")
 	f.BoolVar(&s.charts, "charts", true, "")
 	f.BoolVar(&s.quiet, "quiet", false, "")
+	f.BoolVar(&s.strict, "strict", false, "")
 	f.BoolVar(&s.json, "json", false, "")
 	f.StringVar(&s.pprof, "pprof", "", "")
 	f.StringVar(&s.pprofAddr, "pprof-addr", "", "")
