@@ -177,7 +177,6 @@ func TestGiantTopics(t *testing.T) {
 			}
 		}
 		p.sendSubscribe("a", 0, deep)
-		p.nudge()
 		if codes := p.expectSuback(false); slices.Index(codes, packet.TopicFilterInvalid) != 1 || codes[30] != packet.TopicFilterInvalid {
 			t.Errorf("SUBACK %v", codes)
 		}
@@ -185,18 +184,6 @@ func TestGiantTopics(t *testing.T) {
 			t.Errorf("%d subscriptions", n)
 		}
 	})
-}
-
-// nudge sends something small now and then behind something very large, as a client with a Keep Alive does.
-//
-// The epoll driver needs it: where the kernel returns less than was asked for and has more,
-// it waits for another event before it reads on.
-func (p *peer) nudge() {
-	p.t.Helper()
-	for range 40 {
-		time.Sleep(2 * time.Millisecond)
-		p.send(packet.AppendPing(nil, packet.PINGREQ))
-	}
 }
 
 // sync2 is sync for a peer that may still get messages.
@@ -235,7 +222,6 @@ func TestHugeSubscribe(t *testing.T) {
 				s.Subs = append(s.Subs, packet.Subscription{Filter: []byte(f), QoS: 1})
 			}
 			p.send(s.Append(nil, packet.V5))
-			p.nudge()
 			if codes := p.next(packet.SUBACK).Body[3:]; len(codes) != 65535 || codes[65534] != 1 {
 				t.Errorf("%s: %d codes", filter, len(codes))
 			}
@@ -255,7 +241,6 @@ func TestHugeSubscribe(t *testing.T) {
 			s.Subs = append(s.Subs, packet.Subscription{Filter: fmt.Append(nil, k)})
 		}
 		p.send(s.Append(nil, packet.V5))
-		p.nudge()
 		codes := p.next(packet.SUBACK).Body[3:]
 		if i := bytes.IndexByte(codes, byte(packet.QuotaExceeded)); i != 10_000 {
 			t.Errorf("the first is refused at %d", i)

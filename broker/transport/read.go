@@ -47,7 +47,8 @@ func (l *Loop) receive(c *Conn, r reader) outcome {
 		return paused
 	}
 	space, kept := l.space(c)
-	n, err := r.read(c, space[kept:])
+	into := space[kept:min(len(space), kept+maxRead)]
+	n, err := r.read(c, into)
 	l.stats.Reads++
 	switch {
 	case err == syscall.EAGAIN && !c.hup:
@@ -64,11 +65,15 @@ func (l *Loop) receive(c *Conn, r reader) outcome {
 	}
 	l.stats.BytesIn += uint64(n)
 	l.present(c, space[:kept+n])
-	if kept+n < len(space) {
+	if n < len(into) {
 		return short
 	}
 	return more
 }
+
+// maxRead is the most that one read asks for, bytes: copying more in one system call keeps a garbage collection waiting for a time
+// that can be felt. Whether a read was short is told by what was asked for, not by the room there was.
+const maxRead = 128 << 10
 
 // space is where c's next bytes are to be read to, behind what it had left. That is moved into the loop's buffer if
 // it is small there. A large packet collects in a buffer of its own, which grows with it.

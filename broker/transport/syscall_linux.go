@@ -9,13 +9,10 @@ import (
 
 // largeIO is the size from which the scheduler is told of a system call, bytes: copying more keeps a
 // garbage collection waiting for a time that can be felt.
-const largeIO = 128 << 10
+const largeIO = maxRead
 
 // rawRead reads from a non-blocking descriptor. The race detector does not see the write to b.
 func rawRead(fd int, b []byte) (int, error) {
-	if len(b) > largeIO {
-		b = b[:largeIO]
-	}
 	for {
 		n, _, errno := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)))
 		if errno == 0 {
