@@ -279,7 +279,10 @@ func TestRetainedAskedForAgain(t *testing.T) {
 		}
 		b.await("nothing is owed any more", func() bool {
 			p.sync2(t)
-			cl := b.own[0].s.directory.shard([]byte("p")).by["p"]
+			sh := b.own[0].s.directory.shard([]byte("p"))
+			sh.mu.Lock()
+			cl := sh.by["p"]
+			sh.mu.Unlock()
 			cl.mu.Lock()
 			defer cl.mu.Unlock()
 			return cl.backlog == nil
