@@ -231,8 +231,10 @@ func (l *Loop) leave() {
 	if early {
 		l.sleepUntil = until
 	}
+	// Only the runner ends the loop: it must hear that the last connection is gone.
+	over := l.stopping && l.live == 0
 	l.turn.Unlock()
-	if early {
+	if early || over {
 		l.wake()
 	}
 }

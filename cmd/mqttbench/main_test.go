@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,9 +29,27 @@ func TestMain(m *testing.M) {
 
 // mqttbench is the program without a process of its own.
 func mqttbench(ctx context.Context, args ...string) (code int, stdout, stderr string) {
-	var out, err bytes.Buffer
+	var out, err lockedBuffer
 	code = run(ctx, args, strings.NewReader(""), &out, &err)
 	return code, out.String(), err.String()
+}
+
+// A lockedBuffer is what a terminal is to the program and its child, which both write to standard error.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // measured reports whether an exit code says that the promises were kept, on however busy a machine.
