@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"mqttbench/bench/measure"
 )
 
 // flagsOf are the flags that a command has besides those of a run.
@@ -112,6 +114,9 @@ func TestNonsenseOfSeries(t *testing.T) {
 
 // TestSweep runs one broker at two rates, twice each.
 func TestSweep(t *testing.T) {
+	if measure.RaceBuild {
+		t.Skip("every run of a race build is INVALID")
+	}
 	out := filepath.Join(t.TempDir(), "out")
 	args := []string{"sweep", "--levels", "200,100", "--slo", "p50<1s,loss=0", "--repeat", "2", "--qos", "1", "--out", out, "--clients", "4", "--warmup", "0s", "--duration", "300ms", "--pause", "0s"}
 	code, stdout, stderr := mqttbench(t.Context(), args...)
@@ -137,6 +142,9 @@ func TestSweep(t *testing.T) {
 // TestSweepFindsItsLevels: without --levels and --capacity, 100 % is what a rough search found. An SLO that nobody can meet
 // has no 100 %, and that is said.
 func TestSweepFindsItsLevels(t *testing.T) {
+	if measure.RaceBuild {
+		t.Skip("every run of a race build is INVALID")
+	}
 	out := filepath.Join(t.TempDir(), "out")
 	args := []string{"sweep", "--slo", "max<1ns", "--out", out, "--clients", "200", "--warmup", "0s", "--duration", "50ms", "--pause", "0s"}
 	code, stdout, stderr := mqttbench(t.Context(), args...)
