@@ -46,13 +46,15 @@ type epoll struct {
 	// Owned by the runner.
 	loop     *Loop
 	events   [eventBatch]unix.EpollEvent
-	n        int   // Events found.
-	deadline int64 // What file's read deadline stands for; MaxInt64: none.
-	locked   bool  // The thread of a precise loop is set up.
+	n        int    // Events found.
+	polls    uint64 // System calls that asked for events.
+	deadline int64  // What file's read deadline stands for; MaxInt64: none.
+	locked   bool   // The thread of a precise loop is set up.
 	noPwait2 bool
 
 	// Guarded by Loop.turn.
 	listeners []*epollListener
+	registers uint64 // Calls of epoll_ctl.
 	parts     [iovBatch][]byte
 	iov       [iovBatch]unix.Iovec
 	to        unix.RawSockaddrInet4 // Scratch of dialling.
@@ -97,6 +99,7 @@ func (p *epoll) end() {
 }
 
 func (p *epoll) register(fd int, name int32, events uint32) error {
+	p.registers++
 	ev := unix.EpollEvent{Events: events, Fd: name}
 	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &ev))
 }
@@ -154,6 +157,7 @@ func (p *epoll) tryPoll(uintptr) bool {
 
 // poll asks for events without waiting.
 func (p *epoll) poll() int {
+	p.polls++
 	n, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&p.events)), eventBatch, 0, 0, 0)
 	if errno != 0 {
 		return 0
@@ -177,6 +181,7 @@ func (p *epoll) dispatch(l *Loop) {
 		}
 	}
 	p.n = 0
+	l.stats.Polls, l.stats.Registers = p.polls, p.registers
 }
 
 // serve serves one connection's event.

@@ -43,6 +43,7 @@ func (p *epoll) waitPrecise(l *Loop, until int64) {
 // sleep waits for events, at most ns nanoseconds.
 func (p *epoll) sleep(ns int64, forever bool) int {
 	if !p.noPwait2 {
+		p.polls++
 		ts := unix.NsecToTimespec(ns)
 		timeout := unsafe.Pointer(&ts)
 		if forever {

@@ -52,6 +52,7 @@ func (l *Loop) receive(c *Conn, r reader) outcome {
 	l.stats.Reads++
 	switch {
 	case err == syscall.EAGAIN && !c.hup:
+		l.stats.Empty++
 		return empty
 	case err == syscall.EAGAIN: // Writing has failed, but reading finds nothing wrong.
 		c.finish(ending{found: true, now: true})

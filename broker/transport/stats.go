@@ -3,7 +3,10 @@ package transport
 // Stats count what a loop has done since it started.
 type Stats struct {
 	Turns        uint64
-	Reads        uint64 // Reads that were tried, those that found nothing with them.
+	Polls        uint64 // Calls of epoll_wait, those that found nothing with them.
+	Registers    uint64 // Calls of epoll_ctl: one for each socket.
+	Reads        uint64 // Reads that were tried,
+	Empty        uint64 // those of them that found nothing.
 	Writes       uint64 // Writes that were tried.
 	BytesIn      uint64
 	BytesOut     uint64
@@ -19,7 +22,10 @@ type Stats struct {
 
 func (s *Stats) add(t Stats) {
 	s.Turns += t.Turns
+	s.Polls += t.Polls
+	s.Registers += t.Registers
 	s.Reads += t.Reads
+	s.Empty += t.Empty
 	s.Writes += t.Writes
 	s.BytesIn += t.BytesIn
 	s.BytesOut += t.BytesOut
