@@ -20,63 +20,63 @@ import (
 
 // settings are the flags of a run. Each maps to one field of the plan, or of the configuration of the run.
 type settings struct {
-	brokers, brokerCmds []string
-	brokerName          string
-	brokerPID           int
-	sources             []source // What --broker and --broker-cmd say.
-	source              source   // The one of them that this run is about.
-	brokerLoops, loops  int
-	driver              string
-	client              string
-	levels              []int // What --qos says.
-	qos, pubQoS, subQoS int   // qos is the one of levels that this run is about.
-	clients             int
-	publishers          int
-	subscribers         int
-	pattern             string
-	share               string
-	rate                float64
-	closed              bool
-	arrivals            string
-	duration, warmup    time.Duration
-	drain, connectFor   time.Duration
-	payload             int
-	topic               string
-	retain              bool
-	cleanSession        bool
-	pubClean, subClean  bool
-	idle                bool
-	connectRate         float64
-	localAddrs          []string
-	offlineAt           time.Duration
-	offlineFor          time.Duration
-	profile             string // What --profile says, and then NAME/VARIANT.
-	member, familyDir   string // The variant to run, and the folder of the whole family; "": as the flags say.
-	churn               float64
-	churnWho            string
-	churnAbrupt         float64
-	churnDown           time.Duration
-	faultTexts          []string
-	faults              []mishap // What --fault says.
-	mqtt                string
-	window              int
-	keepAlive           time.Duration
-	username, password  string
-	transport           string                // Of the built-in broker.
-	files               transport.ClientFiles // What --cafile and its kind say.
-	seed                uint64
-	runID               uint32 // What tells the Topic Names and Client Identifiers of this run from those of all others.
-	connecting          int
-	precision           string
-	cpus, brokerCPUs    string
-	out                 string
-	quiet, json, strict bool
-	pprof, pprofAddr    string
-	charts              bool
-	repeat, repetition  int // repetition is 1-based; 0: this run is no part of a series.
-	place               int // Of this run's setting in the order in which the user named them.
-	pause               time.Duration
-	format, failOn      string
+	brokers, brokerCmds   []string
+	brokerName            string
+	brokerPID             int
+	sources               []source // What --broker and --broker-cmd say.
+	source                source   // The one of them that this run is about.
+	brokerLoops, loops    int
+	driver                string
+	client                string
+	levels                []int // What --qos says.
+	qos, pubQoS, subQoS   int   // qos is the one of levels that this run is about.
+	clients               int
+	publishers            int
+	subscribers           int
+	pattern               string
+	share                 string
+	rate                  float64
+	closed                bool
+	arrivals              string
+	duration, warmup      time.Duration
+	drain, connectFor     time.Duration
+	payload               int
+	topic                 string
+	retain                bool
+	cleanSession          bool
+	pubClean, subClean    bool
+	idle                  bool
+	connectRate           float64
+	localAddrs            []string
+	offlineAt             time.Duration
+	offlineFor            time.Duration
+	profile               string // What --profile says, and then NAME/VARIANT.
+	member, familyDir     string // The variant to run, and the folder of the whole family; "": as the flags say.
+	churn                 float64
+	churnWho              string
+	churnAbrupt           float64
+	churnDown             time.Duration
+	faultTexts            []string
+	faults                []mishap // What --fault says.
+	mqtt                  string
+	window                int
+	keepAlive             time.Duration
+	username, password    string
+	transport             string                // Of the built-in broker.
+	files                 transport.ClientFiles // What --cafile and its kind say.
+	seed                  uint64
+	runID                 uint32 // What tells the Topic Names and Client Identifiers of this run from those of all others.
+	connecting            int
+	precision             string
+	cpus, brokerCPUs      string
+	out                   string
+	quiet, json, tolerant bool
+	pprof, pprofAddr      string
+	charts                bool
+	repeat, repetition    int // repetition is 1-based; 0: this run is no part of a series.
+	place                 int // Of this run's setting in the order in which the user named them.
+	pause                 time.Duration
+	format, failOn        string
 }
 
 const (
@@ -149,7 +149,7 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.StringVarP(&s.out, "out", "o", "", "")
 	f.BoolVar(&s.charts, "charts", true, "")
 	f.BoolVar(&s.quiet, "quiet", false, "")
-	f.BoolVar(&s.strict, "strict", false, "")
+	f.BoolVar(&s.tolerant, "tolerate-noise", false, "")
 	f.BoolVar(&s.json, "json", false, "")
 	f.StringVar(&s.pprof, "pprof", "", "")
 	f.StringVar(&s.pprofAddr, "pprof-addr", "", "")

@@ -135,7 +135,7 @@ OUTPUT
   -o, --out DIR              folder of the result (default results/TIME-QOS-CLIENTS)
       --charts=false         draw none, and write no report.html: one page with everything, for a browser
       --quiet                no progress; only the summary
-      --strict               exit code 4 for a run that is NOISY or not steady, and not 0
+      --tolerate-noise       exit code 0, and not 4, for a run that is NOISY or not steady and whose promises were kept
       --json                 the summary as JSON on standard output; progress on standard error
       --pprof DIR            CPU, heap, mutex and block profiles of broker and generator over the measured part
       --pprof-addr ADDR      serve live profiles of the generator; those of the built-in broker on the next port
@@ -145,7 +145,7 @@ OUTPUT
 EXIT CODES
   0  measured, and every promise kept      3  measured, but the generator was at its limit: the
   1  a promise was broken, or the run         output says which gate failed and what to change
-     failed half-way                       4  with --strict: the machine was busy with something
-  2  bad input, or the broker cannot be       else, or the run was not steady
+     failed half-way                       4  kept, but the machine was busy with something else, or
+  2  bad input, or the broker cannot be       the run was not steady; --tolerate-noise makes it 0
      reached, is none, or refuses        130  interrupted; what was measured is kept
 `
