@@ -36,6 +36,8 @@ type client struct {
 	in    *idSet    // nil until a QoS 2 message arrives.
 	times uint32    // How many times CONNACK with Success came.
 
+	bucket int16 // Of the group's wheel; here it costs nothing.
+
 	// This connection.
 	conn      *transport.Conn
 	why       error // What ended it, when this side knows better than the transport.
@@ -57,7 +59,6 @@ type client struct {
 	again bool   // Connect was called while closing.
 
 	// The group's wheel.
-	bucket        int16
 	later, sooner *client
 }
 
@@ -106,6 +107,9 @@ func (c *client) appendConnect(dst []byte) []byte {
 	if c.o.Version == packet.V5 && c.o.SessionExpiry != 0 {
 		p.Props = packet.AppendProp(nil, packet.Prop{ID: packet.PropSessionExpiryInterval, N: c.o.SessionExpiry})
 	}
+	if c.o.Extra != nil {
+		c.o.Extra.join(&p)
+	}
 	return p.Append(dst)
 }
 
@@ -140,6 +144,7 @@ func (c *client) isPresent(p *packet.Connack) bool {
 func (c *client) accept(p *packet.Connack) {
 	c.quota = uint16(c.o.Window)
 	c.maxPacket, c.maxQoS, c.noRetain = 0, 2, false
+	c.newAliases(p)
 	if c.o.Version < packet.V5 {
 		return
 	}
@@ -263,6 +268,7 @@ func (c *client) Closed(err error) {
 	}
 	err = c.explain(err)
 	c.state, c.closing, c.conn, c.why = offline, false, nil, nil
+	delete(c.g.aliases, c)
 	c.g.wheel.remove(c)
 	again := c.again
 	c.again = false

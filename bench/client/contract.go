@@ -23,6 +23,35 @@ type Options struct {
 	Window                   int           // QoS 1/2 messages in flight; default 20; bounded by the server's Receive Maximum.
 	ConnectTimeout           time.Duration // From dialling to CONNACK; default 10 s.
 	Local                    net.Addr      // Where to dial from; nil: the system's choice.
+	Extra                    *Extra        // What few clients need; nil: none of it. Best shared by many.
+}
+
+// Extra are options that most clients leave alone. They are not changed once a client has them.
+type Extra struct {
+	Will    *Will
+	Connect packet.Props // Version 5: further properties of the CONNECT, encoded; not Session Expiry Interval, nor Topic Alias Maximum.
+	// TopicAlias, with version 5, has PUBLISH carry a Topic Alias in place of a Topic Name that this connection has had already, as far as
+	// the server's Topic Alias Maximum goes. TopicAliasMaximum is how many it may use towards this client.
+	TopicAlias        bool
+	TopicAliasMaximum uint16
+}
+
+// A Will is what the server is to publish when the connection ends without a DISCONNECT.
+type Will struct {
+	Topic   string
+	Payload []byte
+	QoS     packet.QoS
+	Retain  bool
+	Props   packet.Props // Version 5, encoded.
+}
+
+// A Subscription is one of a SUBSCRIBE. The last three are version 5's.
+type Subscription struct {
+	Filter            string
+	QoS               packet.QoS
+	NoLocal           bool
+	RetainAsPublished bool
+	RetainHandling    uint8 // 0, 1 or 2.
 }
 
 // A Message is one PUBLISH to be made.
@@ -31,7 +60,8 @@ type Message struct {
 	Payload []byte // Lent: copied if it must be kept.
 	QoS     packet.QoS
 	Retain  bool
-	Token   uint64 // The caller's own; handed back with Acked.
+	Token   uint64       // The caller's own; handed back with Acked.
+	Props   packet.Props // Version 5, encoded; no Topic Alias.
 }
 
 // A Reception is a PUBLISH that arrived.
@@ -95,6 +125,8 @@ type Client interface {
 	Connect()
 	// Subscribe and Unsubscribe do nothing unless connected, and are not repeated after a connection is lost.
 	Subscribe(filters []string, qos packet.QoS)
+	// SubscribeTo is Subscribe with all that can be said; props are those of the SUBSCRIBE, for version 5.
+	SubscribeTo(subs []Subscription, props packet.Props)
 	Unsubscribe(filters []string)
 	// Publish puts m on the wire now and reports false when it may not: not connected, window full (QoS 1/2),
 	// resends still waiting for the server's Receive Maximum, or the outbox is full. Then nothing happened;

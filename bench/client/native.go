@@ -101,6 +101,7 @@ type group struct {
 	buffers  buffers
 	idPages  idPages
 	wheel    wheel
+	aliases  map[*client]*aliases // Of the connections that use any; nil: none ever has.
 
 	// Timers: one of the loop's for the caller's pacer and the wheel.
 	pacer   func(now int64) int64

@@ -17,6 +17,9 @@ func (c *client) Publish(m *Message) bool {
 		return true
 	}
 	if m.QoS == 0 {
+		if c.g.aliases != nil {
+			c.alias(p)
+		}
 		c.put(packet.PUBLISH, c.g.encoded(p.Append(c.g.scratch[:0], c.o.Version)))
 		return true
 	}
@@ -36,7 +39,7 @@ func (c *client) encodable(m *Message) *packet.Publish {
 	c.g.topic = append(c.g.topic[:0], m.Topic...)
 	p := &c.g.out
 	p.QoS, p.Retain, p.ID = m.QoS, m.Retain, 0
-	p.Topic, p.Payload = c.g.topic, m.Payload
+	p.Topic, p.Payload, p.Props = c.g.topic, m.Payload, m.Props
 	return p
 }
 
@@ -76,6 +79,11 @@ func (c *client) begin(p *packet.Publish, token uint64) bool {
 	x.sent = transport.Clock()
 	c.out.inflight++
 	c.out.active++
+	if c.g.aliases != nil && c.alias(p) {
+		// What is kept has the Topic Name in full: no alias outlives its connection, [v5 MQTT-3.3.2-7].
+		c.put(packet.PUBLISH, c.g.encoded(p.Append(c.g.scratch[:0], c.o.Version)))
+		return true
+	}
 	c.put(packet.PUBLISH, x.wire)
 	return true
 }
@@ -113,13 +121,23 @@ func (c *client) want(q packet.QoS) {
 
 // Subscribe implements Client.
 func (c *client) Subscribe(filters []string, qos packet.QoS) {
+	subs := make([]Subscription, len(filters))
+	for i, f := range filters {
+		subs[i] = Subscription{Filter: f, QoS: qos}
+	}
+	c.SubscribeTo(subs, nil)
+}
+
+// SubscribeTo implements Client.
+func (c *client) SubscribeTo(subs []Subscription, props packet.Props) {
 	x := c.request(subscribing)
 	if x == nil {
 		return
 	}
-	s := packet.Subscribe{ID: x.id, Subs: make([]packet.Subscription, len(filters))}
-	for i, f := range filters {
-		s.Subs[i] = packet.Subscription{Filter: []byte(f), QoS: qos}
+	s := packet.Subscribe{ID: x.id, Props: props, Subs: make([]packet.Subscription, len(subs))}
+	for i, f := range subs {
+		s.Subs[i] = packet.Subscription{Filter: []byte(f.Filter), QoS: f.QoS,
+			NoLocal: f.NoLocal, RetainAsPublished: f.RetainAsPublished, RetainHandling: f.RetainHandling}
 	}
 	c.put(packet.SUBSCRIBE, s.Append(c.g.scratch[:0], c.o.Version))
 }

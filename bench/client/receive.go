@@ -101,7 +101,9 @@ func (c *client) received(f *packet.Frame) error {
 		return broken(err)
 	}
 	if p.Alias != 0 {
-		return violation(packet.TopicAliasInvalid, "v5 MQTT-3.1.2-27", "a Topic Alias, though CONNECT allowed none")
+		if err := c.resolve(p); err != nil {
+			return err
+		}
 	}
 	r := &c.g.heard
 	*r = Reception{

@@ -123,6 +123,9 @@ func (c *pahoClient) options(l *link) *mqtt.ClientOptions {
 	if c.o.HasPassword {
 		o.SetPassword(c.o.Password)
 	}
+	if x := c.o.Extra; x != nil && x.Will != nil {
+		o.SetBinaryWill(x.Will.Topic, x.Will.Payload, byte(x.Will.QoS), x.Will.Retain)
+	}
 	alive := max(0, c.o.KeepAlive).Round(time.Second)
 	o.SetKeepAlive(alive).SetPingTimeout(max(alive, time.Second))
 	o.SetConnectTimeout(c.o.ConnectTimeout).SetWriteTimeout(writeTimeout)
@@ -349,15 +352,24 @@ func (c *pahoClient) enqueue(j *job) {
 
 // Subscribe implements client.Client.
 func (c *pahoClient) Subscribe(filters []string, qos packet.QoS) {
+	subs := make([]client.Subscription, len(filters))
+	for i, f := range filters {
+		subs[i] = client.Subscription{Filter: f, QoS: qos}
+	}
+	c.SubscribeTo(subs, nil)
+}
+
+// SubscribeTo implements client.Client. This Paho speaks no version 5, so there are no properties.
+func (c *pahoClient) SubscribeTo(subs []client.Subscription, _ packet.Props) {
 	l := c.link
 	if l == nil || !l.isOnline || l.closing {
 		return
 	}
 	want := map[string]byte{}
-	for _, f := range filters {
-		want[f] = byte(qos)
+	filters := make([]string, len(subs))
+	for i, s := range subs {
+		want[s.Filter], filters[i] = byte(s.QoS), s.Filter
 	}
-	filters = slices.Clone(filters)
 	c.enqueue(&job{f: func(p mqtt.Client) {
 		began := transport.Clock()
 		t := p.SubscribeMultiple(want, nil).(*mqtt.SubscribeToken)
