@@ -34,6 +34,7 @@ func (s *Server) openLedger() error {
 		return errors.Join(err, st.Close())
 	}
 	s.ledger = g
+	s.store.Store(st)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"mqttbench/broker/packet"
 	"mqttbench/broker/session"
+	"mqttbench/broker/store"
 	"mqttbench/broker/topic"
 	"mqttbench/broker/transport"
 )
@@ -29,6 +30,7 @@ type Server struct {
 	gate       gate
 	sys        *sysTree // Nil without Options.SysInterval.
 	ledger     *ledger  // Nil without Options.DataDir.
+	store      atomic.Pointer[store.Store]
 
 	// Atomic
 	online  atomic.Int64 // Connections past CONNECT.
