@@ -247,6 +247,7 @@ func TestSessionExpiryAtDisconnect(t *testing.T) {
 
 // [v5 MQTT-3.1.2-23]: the session ends when its time has passed, by itself and for whoever asks.
 func TestSessionExpires(t *testing.T) {
+	waits(t)
 	overDrivers(t, Options{}, func(t *testing.T, b *bench) {
 		p := b.connect(packet.V5, "c", expiry(1))
 		p.subscribe("a", 1)
@@ -263,6 +264,7 @@ func TestSessionExpires(t *testing.T) {
 
 // [v5 MQTT-3.1.2-22]: one and a half times the Keep Alive.
 func TestKeepAlive(t *testing.T) {
+	waits(t)
 	overDrivers(t, Options{}, func(t *testing.T, b *bench) {
 		five, old := b.connect(packet.V5, "five", keepAlive(1)), b.connect(packet.V311, "old", keepAlive(1))
 		began := time.Now()
@@ -280,6 +282,7 @@ func TestKeepAlive(t *testing.T) {
 }
 
 func TestConnectTimeout(t *testing.T) {
+	waits(t)
 	overDrivers(t, Options{ConnectTimeout: 300 * time.Millisecond}, func(t *testing.T, b *bench) {
 		p := b.dial(packet.V311)
 		p.send([]byte("\x10")) // A beginning does not help.

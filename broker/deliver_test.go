@@ -582,6 +582,7 @@ func TestDollarTopics(t *testing.T) {
 // While the outbox of a client is full the broker does not read it, and so cannot hear it: as
 // long as it takes bytes it is alive, [v5 MQTT-3.1.2-22] notwithstanding; not when it stops.
 func TestSlowReaderIsAlive(t *testing.T) {
+	waits(t)
 	b := startBroker(t, Options{})
 	sub, pub := b.connect(packet.V311, "sub", keepAlive(1)), b.connect(packet.V311, "pub")
 	sub.subscribe("a", 1)

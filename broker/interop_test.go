@@ -107,6 +107,7 @@ func (b *bench) port() string {
 
 // mosquitto_sub and mosquitto_pub, all versions they know and all QoS levels.
 func TestMosquittoClients(t *testing.T) {
+	waits(t)
 	sub, pub := tool(t, "mosquitto_sub"), tool(t, "mosquitto_pub")
 	overDrivers(t, Options{}, func(t *testing.T, b *bench) {
 		for _, version := range []string{"mqttv31", "mqttv311", "mqttv5"} {
@@ -181,6 +182,7 @@ sys.exit(0 if ok else 1)
 `
 
 func TestPythonPaho(t *testing.T) {
+	waits(t)
 	const python = "/usr/bin/python3" // Debian's own, which sees Debian's packages.
 	if err := exec.Command(python, "-c", "import paho.mqtt.client").Run(); err != nil {
 		t.Skip("python3-paho-mqtt is not installed")

@@ -25,8 +25,10 @@ var drivers = []struct {
 // overDrivers runs a test against a broker of two loops on each driver.
 func overDrivers(t *testing.T, o Options, test func(t *testing.T, b *bench)) {
 	t.Helper()
+	parent := t
 	for _, d := range drivers {
 		t.Run(d.name, func(t *testing.T) {
+			besideIfWaiting(parent, t)
 			o := o
 			o.Driver = d.driver
 			test(t, startBroker(t, o))

@@ -236,6 +236,7 @@ func TestWillProperties(t *testing.T) {
 // [v5 MQTT-3.1.3-9]: Will Delay. The will waits; the client that is back in time takes it back; the end of
 // the session ends the wait.
 func TestWillDelay(t *testing.T) {
+	waits(t)
 	overDrivers(t, Options{}, func(t *testing.T, b *bench) {
 		delay := func(n uint32) packet.Prop { return packet.Prop{ID: packet.PropWillDelayInterval, N: n} }
 		watch := b.connect(packet.V5, "watch")

@@ -21,9 +21,11 @@ import (
 // overVersions runs a test against a fresh broker for each driver and version.
 func overVersions(t *testing.T, o Options, test func(t *testing.T, b *bench, v packet.Version)) {
 	t.Helper()
+	parent := t
 	for _, d := range drivers {
 		for _, v := range []packet.Version{packet.V311, packet.V5} {
 			t.Run(fmt.Sprint(d.name, "/", v), func(t *testing.T) {
+				besideIfWaiting(parent, t)
 				o := o
 				o.Driver = d.driver
 				test(t, startBroker(t, o), v)
@@ -90,6 +92,7 @@ func TestRule01IndependentIdentifiers(t *testing.T) {
 // Rule 2: a new message gets an identifier that is not in use, [v5 MQTT-2.2.1-4] [v3.1.1
 // MQTT-2.3.1-4]; also when all others have come round while one stays unacknowledged.
 func TestRule02UnusedIdentifier(t *testing.T) {
+	waits(t)
 	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
 		const n = 65535 + 200
 		sub, pub := b.connect(v, "sub"), b.connect(v, "pub")
@@ -120,6 +123,7 @@ func TestRule02UnusedIdentifier(t *testing.T) {
 // Rule 3: what is unacknowledged is sent again when the client is back and at no other time,
 // with its identifier, with DUP and in its order, [v5 MQTT-4.4.0-1, 3.3.1-1] [v3.1.1 MQTT-4.6.0-1].
 func TestRule03ResendOnReconnect(t *testing.T) {
+	waits(t)
 	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
 		const n = 30
 		sub, pub := b.connect(v, "sub", lasting), b.connect(v, "pub")
@@ -237,6 +241,7 @@ func TestRule06PubrelAgain(t *testing.T) {
 
 // Rule 7: what was sent once does not expire, [v5 MQTT-4.3.3-7]; what is only queued does, [v5 MQTT-3.3.2-5].
 func TestRule07NoExpiryOnceSent(t *testing.T) {
+	waits(t)
 	overDrivers(t, Options{}, func(t *testing.T, b *bench) {
 		sub, pub := b.connect(packet.V5, "sub", lasting, receiveMaximum(3)), b.connect(packet.V5, "pub")
 		sub.subscribe("a", 2)
@@ -269,6 +274,7 @@ func TestRule07NoExpiryOnceSent(t *testing.T) {
 
 // Rule 8: the Message Expiry Interval that leaves is the one that came less the time waited, [v5 MQTT-3.3.2-6].
 func TestRule08ExpiryCountsDown(t *testing.T) {
+	waits(t)
 	overDrivers(t, Options{}, func(t *testing.T, b *bench) {
 		sub, pub := b.connect(packet.V5, "sub", lasting), b.connect(packet.V5, "pub")
 		sub.subscribe("a", 1)
@@ -296,6 +302,7 @@ func TestRule08ExpiryCountsDown(t *testing.T) {
 // subscriber's window is shut, its session is offline, resumes and is taken over, [v5 MQTT-4.6.0-5, 4.6.0-6]
 // [v3.1.1 MQTT-4.6.0-5, 4.6.0-6].
 func TestRule09Order(t *testing.T) {
+	waits(t)
 	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
 		narrow := onlyIf(v == packet.V5, receiveMaximum(7))
 		b.connect(v, "sub", lasting, narrow).subscribe("a/#", 2)
@@ -368,6 +375,7 @@ func TestRule09Order(t *testing.T) {
 // Rule 9, too: CONNACK is the first packet, whatever is published meanwhile, [v5 MQTT-3.2.0-1] [v3.1.1
 // MQTT-3.2.0-1]. The QoS 0 message takes no lock, so it is the one that would get ahead.
 func TestRule09ConnackFirst(t *testing.T) {
+	waits(t)
 	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
 		first := b.connect(v, "sub", lasting)
 		first.subscribe("a", 0)
@@ -522,6 +530,7 @@ func TestRule12SessionPresent(t *testing.T) {
 // Rule 13: a session ends when the interval that was granted has passed, not the one that was asked
 // for, [v5 MQTT-4.1.0-2, 3.1.2-23].
 func TestRule13GrantedExpiry(t *testing.T) {
+	waits(t)
 	overVersions(t, Options{SessionExpiryMax: time.Second}, func(t *testing.T, b *bench, v packet.Version) {
 		p := b.connect(v, "p", lasting)
 		if v == packet.V5 && (!p.connack.HasSessionExpiry || p.connack.SessionExpiry != 1) {
@@ -803,6 +812,7 @@ func TestRule20ProtocolErrors(t *testing.T) {
 // is first, and not if the client is back by then, [v5 MQTT-3.1.3-9, 3.14.4-3, 3.1.2-8] [v3.1.1 MQTT-3.1.2-8]. A will to be
 // retained where nothing is retained is refused, [v5 MQTT-3.2.2-13]. The delay does not leak.
 func TestRule21Will(t *testing.T) {
+	waits(t)
 	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
 		watch := b.connect(v, "watch")
 		watch.subscribe("will", 1)
@@ -986,6 +996,7 @@ func TestRule23SharedFinishes(t *testing.T) {
 // MQTT-4.3.2-2, 4.5.0-1]: every message that was acknowledged is delivered, though its publisher is gone at once
 // and its subscriber is away, slow or taken over; and what is refused is not delivered.
 func TestRule24AckIsOwnership(t *testing.T) {
+	waits(t)
 	o := Options{SessionLimits: session.Limits{MaxQueued: 40}, Outbox: 4 << 10}
 	overVersions(t, o, func(t *testing.T, b *bench, v packet.Version) {
 		for qos := packet.QoS(1); qos <= 2; qos++ {
@@ -1078,6 +1089,7 @@ func TestRule25SlowConsumer(t *testing.T) {
 // Rule 26: a client is known by its whole Client Identifier, and by nothing shorter: identifiers that
 // share their first 23 or 255 bytes, differ in case, or collide in well-known hashes are different clients.
 func TestRule26WholeIdentifier(t *testing.T) {
+	waits(t)
 	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
 		long := strings.Repeat("c", 255)
 		ids := []string{

@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
+	manyBeside()
 	goleak.VerifyTestMain(m)
 }
 

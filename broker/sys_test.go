@@ -13,6 +13,7 @@ import (
 
 // What mosquitto's dashboards ask for is there, retained, and with values that are right.
 func TestSys(t *testing.T) {
+	waits(t)
 	overDrivers(t, Options{SysInterval: time.Second, Version: "mqttbroker 1.2.3"}, func(t *testing.T, b *bench) {
 		b.connect(packet.V311, "away", lasting).leave()
 		p := b.connect(packet.V311, "p")
@@ -83,6 +84,7 @@ func TestSys(t *testing.T) {
 
 // Wildcards at the first level do not see it, and nobody else may publish there, [v5 MQTT-4.7.2-1].
 func TestSysIsReserved(t *testing.T) {
+	waits(t)
 	overVersions(t, Options{SysInterval: time.Second}, func(t *testing.T, b *bench, v packet.Version) {
 		all := b.connect(v, "all")
 		all.subscribe("#", 0)

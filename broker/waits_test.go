@@ -1,0 +1,38 @@
+package broker
+
+import (
+	"flag"
+	"sync"
+	"testing"
+)
+
+// waiting are the tests that called waits, by their name.
+var waiting sync.Map
+
+// waits marks a test that spends its time on deadlines of whole seconds and not on the processor: it
+// runs beside others of its kind, and so do its drivers and versions, each against a broker of its own.
+// Tests that count allocations, descriptors or processor time do not call it, and are over before any
+// of those that do goes on.
+func waits(t *testing.T) {
+	t.Helper()
+	waiting.Store(t.Name(), true)
+	t.Parallel()
+}
+
+// besideIfWaiting is for the subtests of a test that may have called waits.
+func besideIfWaiting(parent, t *testing.T) {
+	if _, ok := waiting.Load(parent.Name()); ok {
+		t.Parallel()
+	}
+}
+
+// manyBeside lets more tests run beside each other than there are processors, since they wait, unless
+// the command line says how many.
+func manyBeside() {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if !said {
+		flag.Set("test.parallel", "24")
+	}
+}
