@@ -2,9 +2,12 @@ package bench
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"mqttbench/bench/client"
@@ -69,6 +72,11 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 	}
 	for p, name := range exchanges {
 		if q := result.QuantilesOf(totals.Phases[p]); q.Count > 0 {
+			s.Exchanges = append(s.Exchanges, result.Exchange{Name: name, Took: q})
+		}
+	}
+	for w, name := range resumes {
+		if q := result.QuantilesOf(totals.Resumes[w]); q.Count > 0 {
 			s.Exchanges = append(s.Exchanges, result.Exchange{Name: name, Took: q})
 		}
 	}
@@ -155,6 +163,9 @@ var exchanges = [client.Phases]string{
 	client.ConnectTCP: "connect", client.ConnectMQTT: "CONNACK", client.SubscribeAck: "SUBACK",
 	client.PublishAck: "PUBLISH-PUBACK", client.PublishRec: "PUBLISH-PUBREC", client.ReleaseComp: "PUBREL-PUBCOMP",
 }
+
+// resumes names what a client that comes back waits for.
+var resumes = [measure.Resumes]string{measure.ResumeSession: "resume", measure.ResumeMessage: "resume, message"}
 
 // measured are the totals of what was due in the measured part, as far as the run came.
 func (r *run) measured(t *measure.Totals) result.Totals {
@@ -268,9 +279,57 @@ func (r *run) evidence(s *result.Summary, t *measure.Totals, unsent int64) measu
 
 func duration(seconds float64) time.Duration { return time.Duration(seconds * 1e9) }
 
-// steady compares the backlog of the first third of the measured part with that of the last: a backlog that grows says that the
-// rate is more than the broker carries, and every latency is then only the age of the queue.
+// steady judges the course of the measured part: whether the backlog grew, and, unless something was done to the run on purpose, whether
+// it had warmed up and stayed as it was.
 func (r *run) steady(intervals []result.Interval) result.Steady {
+	var st result.Steady
+	if r.cfg.Events == nil && r.plan.Offline.For == 0 && r.start != 0 {
+		st = measure.Settled(r.course())
+	}
+	r.backlogGrows(&st, intervals)
+	switch {
+	case st.BacklogGrows:
+		st.Text = "the backlog grew all the time: the rate is more than the broker carries"
+	case st.WarmUpShort:
+		st.Text = fmt.Sprintf("the warm-up of %.1f s was too short, its end is in the figures: it takes --warmup %.0fs", st.WarmUp, math.Ceil(st.WarmUpCut))
+	case st.Checked && !st.Steady:
+		st.Text = drifts(st.Trends)
+	}
+	return st
+}
+
+func drifts(all []result.Trend) string {
+	var texts []string
+	for _, t := range all {
+		if t.Drifts {
+			texts = append(texts, fmt.Sprintf("%s %+.0f %% a minute", t.Of, 100*t.PerMinute))
+		}
+	}
+	return strings.Join(texts, ", ")
+}
+
+// course parts what was delivered at the beginning of the measured part. What came while nothing was due any more is left out.
+func (r *run) course() (warmUp, measured []measure.Point) {
+	all := r.log.collector.Course()
+	from, to := r.start+int64(r.plan.Warmup), r.start+r.plan.End()
+	if r.log.end.at != 0 {
+		to = min(to, r.log.end.at)
+	}
+	for _, p := range all {
+		switch {
+		case p.At < r.start || p.At+measure.Beat > to:
+		case p.At < from:
+			warmUp = append(warmUp, p)
+		default:
+			measured = append(measured, p)
+		}
+	}
+	return warmUp, measured
+}
+
+// backlogGrows compares the backlog of the first third of the measured part with that of the last: a backlog that grows says that the
+// rate is more than the broker carries, and every latency is then only the age of the queue.
+func (r *run) backlogGrows(st *result.Steady, intervals []result.Interval) {
 	var backlog []float64
 	var from, to float64
 	for _, iv := range intervals {
@@ -285,15 +344,17 @@ func (r *run) steady(intervals []result.Interval) result.Steady {
 	}
 	third := len(backlog) / 3
 	if third == 0 || r.plan.Offline.For > 0 { // What is queued for those who are offline is meant to grow.
-		return result.Steady{}
+		return
 	}
 	growth := median(backlog[len(backlog)-third:]) - median(backlog[:third])
-	st := result.Steady{Checked: true, BacklogTrend: growth / ((to - from) * 2 / 3)}
-	st.Steady = st.BacklogTrend <= max(1, r.deliveryRate()*steadyShare)
-	if !st.Steady {
-		st.Text = "the backlog grew all the time: the rate is more than the broker carries"
+	st.BacklogTrend = growth / ((to - from) * 2 / 3)
+	st.BacklogGrows = st.BacklogTrend > max(1, r.deliveryRate()*steadyShare)
+	if !st.Checked {
+		st.Checked, st.Steady, st.Verdict = true, true, result.VerdictSteady
 	}
-	return st
+	if st.BacklogGrows {
+		st.Steady, st.Verdict = false, result.VerdictDrifting
+	}
 }
 
 // steadyShare is the growth of the backlog, as a share of the delivery rate, that still counts as steady.

@@ -17,10 +17,12 @@ type member struct {
 	client    client.Client
 	connected bool
 	dialling  bool  // It holds a place in the waiting line.
+	dialledAt int64 // When its last attempt began, transport.Clock.
 	met       bool  // It has been connected before.
 	leaving   bool  // Its connection is being ended by the plan,
 	back      int64 // and it is to connect again at this time, transport.Clock.
 	attempts  int   // Failed connection attempts in a row.
+	returning int64 // When it began to connect again, transport.Clock; 0: it has not, or its session is back.
 	refusal   packet.ReasonCode
 }
 
@@ -45,17 +47,25 @@ func (m *member) leave(d plan.Departure) {
 
 func (m *member) arrived() {
 	w := m.worker
-	m.connected, m.attempts = true, 0
+	m.connected, m.attempts, m.returning = true, 0, 0
 	w.online++
 	w.rec.Count.Connects++
 	if m.met {
 		w.rec.Count.Reconnects++
+		m.returning = m.dialledAt
 	} else {
 		m.met = true
 		w.run.connected.Add(1)
 	}
 	w.dialled(m)
 	w.run.nudge()
+}
+
+// resumed: all is again as it was before the connection ended.
+func (m *member) resumed(now int64) {
+	if m.returning != 0 {
+		m.worker.rec.Resumed(measure.ResumeSession, time.Duration(now-m.returning))
+	}
 }
 
 // Refused is a CONNACK that says no; Disconnected follows.
@@ -225,6 +235,7 @@ func (p *publisher) Connected(sessionPresent bool, now int64) {
 	}
 	p.ledger.Connected(sessionPresent)
 	p.arrived()
+	p.resumed(now)
 	p.catchUp()
 }
 
@@ -284,6 +295,7 @@ func (s *subscriber) Connected(sessionPresent bool, now int64) {
 	s.arrived()
 	if sessionPresent && s.subscribed {
 		s.ledger.Subscribed(s.granted)
+		s.resumed(now)
 		return
 	}
 	s.client.Subscribe(s.filters, s.worker.run.plan.SubQoS)
@@ -300,6 +312,7 @@ func (s *subscriber) Subscribed(codes []packet.ReasonCode, now int64) {
 		w.run.fail(&SetupError{errSubscription(s.filters, s.granted)})
 		return
 	}
+	s.resumed(now)
 	if !s.subscribed {
 		s.subscribed = true
 		w.run.subscribed.Add(1)
@@ -337,6 +350,10 @@ func (s *subscriber) Received(r *client.Reception) {
 		sent := w.run.origin + stamp.Sent
 		due := w.due(stamp.Stream, stamp.Seq, sent)
 		w.rec.Seen(due, sent, r.Now, len(r.Payload))
+		if s.returning != 0 {
+			w.rec.Resumed(measure.ResumeMessage, time.Duration(r.Now-s.returning))
+			s.returning = 0
+		}
 		if w.absence.Contains(due) {
 			w.backlog.add(r.Now, w.absence.To)
 		}

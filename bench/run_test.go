@@ -189,8 +189,23 @@ func TestChurn(t *testing.T) {
 			if res.Summary.Measured.Reconnects == 0 {
 				t.Errorf("version %d, QoS %d: nobody left", v, qos)
 			}
+			// Everybody who came back was timed, and of the subscribers hardly one had nothing to receive any more.
+			again, message := exchange(res, "resume"), exchange(res, "resume, message")
+			if again.Count != res.Summary.Measured.Reconnects || message.Count == 0 || message.Count > again.Count || message.Max < again.Min {
+				t.Errorf("version %d, QoS %d: %d came back: %+v, %+v", v, qos, res.Summary.Measured.Reconnects, again, message)
+			}
 		}
 	}
+}
+
+// exchange are the times of an exchange; none if it did not occur.
+func exchange(res *result.Run, name string) result.Quantiles {
+	for _, x := range res.Summary.Exchanges {
+		if x.Name == name {
+			return x.Took
+		}
+	}
+	return result.Quantiles{}
 }
 
 // TestInterrupted ends a run in each of its phases and demands a readable result that says so.

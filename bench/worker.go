@@ -7,6 +7,7 @@ import (
 	"mqttbench/bench/client"
 	"mqttbench/bench/measure"
 	"mqttbench/bench/plan"
+	"mqttbench/broker/transport"
 )
 
 // A worker is one group of clients and all that is known about them. Its methods run on the
@@ -95,7 +96,7 @@ func (w *worker) nextDial() {
 		m := d.waiting[0]
 		d.waiting = d.waiting[1:]
 		d.open++
-		m.dialling = true
+		m.dialling, m.dialledAt = true, transport.Clock()
 		m.client.Connect()
 	}
 }

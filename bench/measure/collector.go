@@ -21,6 +21,7 @@ type Totals struct {
 	Measured MeasuredCounts                // Of the messages due in the Window.
 	Series   Series                        // Of the same.
 	Phases   [client.Phases]*hdr.Histogram // ns. As Recorder.Took takes them.
+	Resumes  [Resumes]*hdr.Histogram       // ns. Of the whole run.
 }
 
 // A Collector merges what the groups hand over: histograms, and never percentiles. It is owned by one
@@ -28,6 +29,7 @@ type Totals struct {
 type Collector struct {
 	groups int
 	totals Totals
+	course course
 
 	open map[int]*Interval // By number. A group that lags may leave several open.
 	lent *Interval
@@ -40,6 +42,9 @@ func NewCollector(groups int) *Collector {
 	c.totals.Series = newSeries(fine)
 	for i := range c.totals.Phases {
 		c.totals.Phases[i] = newHistogram(coarse)
+	}
+	for i := range c.totals.Resumes {
+		c.totals.Resumes[i] = newHistogram(coarse)
 	}
 	return c
 }
@@ -54,6 +59,10 @@ func (c *Collector) Add(s *Set) *Interval {
 	for i, h := range s.phases {
 		merge(c.totals.Phases[i], h)
 	}
+	for i, h := range s.resumes {
+		merge(c.totals.Resumes[i], h)
+	}
+	c.course.add(s.beats)
 	v := c.interval(s.Interval)
 	v.Counters.Add(&s.Counters)
 	v.Series.merge(&s.measured)

@@ -84,6 +84,7 @@ func (r *Recorder) Seen(due, sent, seen int64, bytes int) {
 		s.Measured.Delivered++
 	}
 	s.Counters.record(series.Response, seen-due)
+	s.beat(seen, seen-due)
 	s.Counters.record(series.Service, seen-sent)
 }
 
@@ -106,6 +107,21 @@ func (r *Recorder) Took(phase client.Phase, d time.Duration, now int64) {
 		}
 	}
 	r.active.Counters.record(r.active.phases[phase], int64(d))
+}
+
+// A Resume is what a client that comes back waits for, from when it begins to connect again.
+type Resume uint8
+
+// What it waits for.
+const (
+	ResumeSession Resume = iota // All is as it was: CONNACK with the session present, or without it the SUBACK.
+	ResumeMessage               // The first message on the new connection that it had not had before.
+	Resumes
+)
+
+// Resumed records how long a client that came back had to wait.
+func (r *Recorder) Resumed(what Resume, d time.Duration) {
+	r.active.Counters.record(r.active.resumes[what], int64(d))
 }
 
 // Swap ends the interval with the given number: what has been recorded since the last Swap is

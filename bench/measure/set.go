@@ -140,12 +140,17 @@ type Set struct {
 	measured Series // Of messages due in the window,
 	rest     Series // and of the others.
 	phases   [client.Phases]*hdr.Histogram
+	resumes  [Resumes]*hdr.Histogram
+	beats    []beat // Of all messages, ascending.
 }
 
 func newSet(home *Recorder) *Set {
 	s := &Set{home: home, measured: newSeries(fine), rest: newSeries(coarse)}
 	for i := range s.phases {
 		s.phases[i] = newHistogram(coarse)
+	}
+	for i := range s.resumes {
+		s.resumes[i] = newHistogram(coarse)
 	}
 	return s
 }
@@ -161,5 +166,9 @@ func (s *Set) giveBack() {
 	for _, h := range s.phases {
 		reset(h)
 	}
+	for _, h := range s.resumes {
+		reset(h)
+	}
+	s.emptyBeats()
 	s.home.spare.Store(s)
 }

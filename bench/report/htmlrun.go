@@ -269,8 +269,8 @@ func order(g result.Gate) int {
 // doubtsOf are the other things that stand in the way of believing a run.
 func doubtsOf(r *result.Run) (all []string) {
 	s := &r.Summary
-	if s.Steady.Checked && !s.Steady.Steady {
-		all = append(all, "Not steady: "+cmp.Or(s.Steady.Text, "the backlog grew by "+rate(s.Steady.BacklogTrend))+"; the delivered rate is the most this broker does here.")
+	if text, mark := steadiness(&s.Steady); mark == yellow {
+		all = append(all, text+".")
 	}
 	for _, e := range s.Errors {
 		all = append(all, fmt.Sprintf("Error: %s (%s, first at %s)", e.Text, plural(e.Count, "time"), seconds(e.First)))

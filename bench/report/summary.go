@@ -255,10 +255,24 @@ func (t *terminal) rates(s *result.Summary) {
 		}
 	}
 	t.labelled("rate", mark, text+" for "+seconds(m.Seconds))
-	if s.Steady.Checked && !s.Steady.Steady {
-		t.labelled("", yellow, "not steady: "+cmp.Or(s.Steady.Text, fmt.Sprintf("the backlog grew by %s", rate(s.Steady.BacklogTrend)))+
-			"; the delivered rate is the most this broker does here")
+	if text, mark := steadiness(&s.Steady); text != "" {
+		t.labelled("", mark, text)
 	}
+}
+
+// steadiness says whether the run had settled; "": that was not asked.
+func steadiness(s *result.Steady) (text string, mark style) {
+	switch {
+	case !s.Checked:
+		return "", none
+	case s.Grows():
+		return "not steady: " + cmp.Or(s.Text, fmt.Sprintf("the backlog grew by %s", rate(s.BacklogTrend))) + "; the delivered rate is the most this broker does here", yellow
+	case !s.Steady:
+		return s.Verdict + ": " + s.Text, yellow
+	case s.WarmUp > 0 && s.WarmUpCut > 0:
+		return fmt.Sprintf("%s after a warm-up of %s (MSER-5 would cut %s)", s.Verdict, seconds(s.WarmUp), seconds(s.WarmUpCut)), dim
+	}
+	return s.Verdict, dim
 }
 
 // latencies writes the table of latencies, or why there is none.

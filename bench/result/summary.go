@@ -155,8 +155,9 @@ type Exchange struct {
 	Took Quantiles `json:"took"`
 }
 
-// ExchangeNames are the exchanges in the order in which a connection sees them.
-var ExchangeNames = []string{"connect", "CONNACK", "SUBACK", "PUBLISH-PUBACK", "PUBLISH-PUBREC", "PUBREL-PUBCOMP"}
+// ExchangeNames are the exchanges in the order in which a connection sees them; at the end, what a client that comes back
+// waits for from when it begins to connect: its session and subscriptions, and the first message.
+var ExchangeNames = []string{"connect", "CONNACK", "SUBACK", "PUBLISH-PUBACK", "PUBLISH-PUBREC", "PUBREL-PUBCOMP", "resume", "resume, message"}
 
 // Cost is what the measured part took. Pointers are nil where nothing is known, because the process
 // was not on this machine.
@@ -183,9 +184,32 @@ func (c *ProcessCost) PerDelivered() float64 { return c.UserPerDelivered + c.Sys
 type Steady struct {
 	Checked      bool    `json:"checked"`
 	Steady       bool    `json:"steady"`
-	WarmUpCut    float64 `json:"warm_up_cut_s"` // Seconds at the start that were given up.
-	BacklogTrend float64 `json:"backlog_per_s"` // Growth of the backlog, deliveries per second.
+	Verdict      string  `json:"verdict,omitempty"`       // VerdictSteady or VerdictDrifting; empty: not checked.
+	WarmUp       float64 `json:"warm_up_s,omitempty"`     // Seconds from the first message to the measured part, as planned.
+	WarmUpCut    float64 `json:"warm_up_cut_s"`           // Seconds from the first message that MSER-5 would give up.
+	WarmUpShort  bool    `json:"warm_up_short,omitempty"` // The cut lies in the measured part, and what is before it differs.
+	Unsettled    bool    `json:"unsettled,omitempty"`     // MSER-5 would give up more than half of some series.
+	BacklogGrows bool    `json:"backlog_grows,omitempty"`
+	BacklogTrend float64 `json:"backlog_per_s"`    // Growth of the backlog, deliveries per second.
+	Trends       []Trend `json:"trends,omitempty"` // After the cut.
 	Text         string  `json:"text,omitempty"`
+}
+
+// Grows reports whether the backlog grew. Files of before there was a Verdict knew of no other reason for not being steady.
+func (s *Steady) Grows() bool { return s.Checked && !s.Steady && (s.BacklogGrows || s.Verdict == "") }
+
+// The verdicts of Steady.
+const (
+	VerdictSteady   = "STEADY"
+	VerdictDrifting = "DRIFTING"
+)
+
+// A Trend is how one figure changed over the measured part.
+type Trend struct {
+	Of        string  `json:"of"`            // "delivered rate", "response p50".
+	PerMinute float64 `json:"share_per_min"` // Change a minute, as a share of the level (Theil and Sen).
+	P         float64 `json:"p"`             // That chance alone does that (Mann and Kendall).
+	Drifts    bool    `json:"drifts,omitempty"`
 }
 
 // An ErrorCount is an error and how often it was met.

@@ -120,7 +120,7 @@ func unsaid(s *result.Summary) (why []string) {
 	if m := &s.Measured; float64(m.Accepted) < acceptedShare*float64(m.Offered) {
 		why = append(why, fmt.Sprintf("only %s of the messages were taken", percent(float64(m.Accepted)/float64(m.Offered))))
 	}
-	if s.Steady.Checked && !s.Steady.Steady {
+	if s.Steady.Grows() {
 		why = append(why, fmt.Sprintf("the backlog grew by %.0f/s", s.Steady.BacklogTrend))
 	}
 	return why
