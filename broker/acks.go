@@ -129,7 +129,7 @@ func (l *loop) appendDelivery(cl *client, c *conn, d *session.Delivery) {
 		return
 	}
 	l.n.delivered[d.QoS]++
-	l.n.payloadOut += uint64(len(d.Msg.Payload))
+	l.n.payloadOut[d.QoS] += uint64(len(d.Msg.Payload))
 	l.appendPublish(c, &p, d.Msg)
 }
 

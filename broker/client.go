@@ -38,7 +38,7 @@ type client struct {
 	expiry  uint32   // Session Expiry Interval, seconds; neverExpires.
 	ended   bool     // The session is over; all that is left is to let go of the client.
 
-	kept *kept // Guarded by ledger.mu. Nil without a ledger.
+	kept *kept // Nil without a ledger. Stored with mu held, before conn, and never changed.
 }
 
 const neverExpires = math.MaxUint32
@@ -85,14 +85,16 @@ func (cl *client) acceptsLocked(c *conn) bool {
 // filters remembers what a client has subscribed to, for the day its session ends.
 // Most clients have a few; a map only pays for those with many.
 type filters struct {
-	few  []string
-	many map[string]struct{}
+	few   []string
+	many  map[string]struct{}
+	bytes int // Of all of them together, with filterOverhead for each.
 }
 
 const fewFilters = 16
 
 // add expects a filter that is not there.
 func (f *filters) add(filter string) {
+	f.bytes += filterCost(filter)
 	switch {
 	case f.many != nil:
 		f.many[filter] = struct{}{}
@@ -116,6 +118,14 @@ func (f *filters) len() int {
 	return len(f.few) + len(f.many)
 }
 
+// size is what they count against Options.MaxFilterBytes. A nil f has none.
+func (f *filters) size() int {
+	if f == nil {
+		return 0
+	}
+	return f.bytes
+}
+
 func (f *filters) has(filter string) bool {
 	if f == nil {
 		return false
@@ -125,6 +135,9 @@ func (f *filters) has(filter string) bool {
 }
 
 func (f *filters) remove(filter string) {
+	if f.has(filter) {
+		f.bytes -= filterCost(filter)
+	}
 	delete(f.many, filter)
 	if i := slices.Index(f.few, filter); i >= 0 {
 		f.few = slices.Delete(f.few, i, i+1)

@@ -77,22 +77,25 @@ func keepHeld(b []byte) []byte {
 // keepHeldBytes is how much memory an empty queue of a connection holds on to.
 const keepHeldBytes = 4 << 10
 
-// drop forgets everything: the connection is over.
-func (h *held) drop() {
-	for i := range h.items {
-		if ref := h.items[i].ref; ref != nil {
+// dropHeldLocked forgets everything: the connection is over.
+func (k *kept) dropHeldLocked() {
+	for i := range k.held.items {
+		if ref := k.held.items[i].ref; ref != nil {
 			ref.Release()
 		}
 	}
-	*h = held{}
+	k.held = held{}
+	k.holding.Store(0)
 }
 
 // hold takes what is put to c in l's turn if it has to wait, and says so.
-func (g *ledger) hold(l *loop, c *conn, b, body []byte, ref transport.Ref) bool {
+func (g *scribe) hold(l *loop, c *conn, b, body []byte, ref transport.Ref) bool {
 	if c.client == nil {
 		return false
 	}
 	k := c.client.kept
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.owner != c {
 		return true // Taken over: what comes now may never be true, and the end is near.
 	}
@@ -100,56 +103,68 @@ func (g *ledger) hold(l *loop, c *conn, b, body []byte, ref transport.Ref) bool 
 		return false
 	}
 	k.held.add(l.gate, b, body, ref)
-	own := c.loop
+	k.holding.Store(int64(k.held.size))
 	if !k.held.listed {
 		k.held.listed = true
-		own.holding = append(own.holding, c)
+		c.loop.list(c)
 	}
-	own.attend(g, l.gate)
+	c.loop.attend(l.gate)
 	return true
 }
 
+// list notes that something is held for a connection of l's.
+func (l *loop) list(c *conn) {
+	l.holdMu.Lock()
+	l.holding = append(l.holding, c)
+	l.holdMu.Unlock()
+}
+
 // attend has the loop look after those who wait when the store has got further. It
-// may just have got there: either it sees held set, or we see its number.
-func (l *loop) attend(g *ledger, number uint64) {
+// may just have got there: either it sees waited set, or we see its number.
+func (l *loop) attend(number uint64) {
 	l.waited.Store(true)
-	if g.durable.Load() >= number {
+	if l.ledger.durable.Load() >= number {
 		l.t.Post(l.release)
 	}
 }
 
 // closed lets go of a connection.
-func (g *ledger) closed(c *conn) {
+func (g *scribe) closed(c *conn) {
 	if g == nil {
 		return
 	}
-	if k := c.client.kept; k.owner == c {
-		k.held.drop()
+	k := c.client.kept
+	k.mu.Lock()
+	if k.owner == c {
+		k.dropHeldLocked()
 		k.owner, k.paused = nil, false
 	}
+	k.mu.Unlock()
 }
 
 // isBraked reports whether c is not read because the disk does not keep up: then it cannot be heard.
-func (g *ledger) isBraked(c *conn) bool {
+func (g *scribe) isBraked(c *conn) bool {
 	if g == nil {
 		return false
 	}
 	k := c.client.kept
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	return k.owner == c && k.paused
 }
 
 // isHolding reports whether so much waits for the disk that c counts as full.
 func (g *ledger) isHolding(c *conn) bool {
-	if c.client == nil {
-		return false
-	}
-	k := c.client.kept
-	return k.owner == c && k.held.size >= g.outbox
+	return c.client != nil && c.client.kept.holding.Load() >= int64(g.outbox)
 }
 
 // told is called by the store.
 func (g *ledger) told(durable uint64) {
 	g.durable.Store(durable)
+	g.clock.reached(durable)
+	if g.late.Load() && g.store.IsIdle() {
+		g.rouse()
+	}
 	for _, l := range g.loops {
 		if l.waited.Load() {
 			l.t.Post(l.release)
@@ -165,30 +180,39 @@ func (l *loop) onDurable() {
 	g := l.ledger
 	l.waited.Store(false)
 	durable := g.durable.Load()
+	l.holdMu.Lock()
 	list := l.holding
 	l.holding = l.holdingSpare[:0]
+	l.holdMu.Unlock()
+	waits := false
 	for i, c := range list {
 		list[i] = nil
-		l.releaseHeld(c, durable)
+		waits = l.releaseHeld(c, durable) || waits
 	}
 	l.holdingSpare = list
 	l.unbrake()
-	if len(l.holding) > 0 {
-		l.attend(g, durable+1)
+	if waits {
+		l.attend(durable + 1)
 	}
 }
 
-func (l *loop) releaseHeld(c *conn, durable uint64) {
+// releaseHeld sends what has waited on one connection, and reports whether more waits.
+func (l *loop) releaseHeld(c *conn, durable uint64) (more bool) {
 	cl := c.client
 	k := cl.kept
-	if k.owner != c {
-		return
-	}
 	was := c.full()
-	k.held.put(l, c, durable)
-	if k.held.listed = len(k.held.items) > 0; k.held.listed {
-		l.holding = append(l.holding, c)
+	k.mu.Lock()
+	if k.owner != c {
+		k.mu.Unlock()
+		return false
 	}
+	k.held.put(l, c, durable)
+	k.holding.Store(int64(k.held.size))
+	more = len(k.held.items) > 0
+	if k.held.listed = more; more {
+		l.list(c)
+	}
+	k.mu.Unlock()
 	if was && !c.full() {
 		cl.mu.Lock()
 		if cl.conn.Load() == c {
@@ -196,6 +220,7 @@ func (l *loop) releaseHeld(c *conn, durable uint64) {
 		}
 		cl.mu.Unlock()
 	}
+	return more
 }
 
 // brake stops reading from a client whose requests come faster than the disk takes them.
@@ -204,13 +229,16 @@ func (g *ledger) brake(l *loop, c *conn) {
 		return
 	}
 	k := c.client.kept
+	k.mu.Lock()
 	if k.owner != c || k.paused {
+		k.mu.Unlock()
 		return
 	}
 	k.paused = true
+	k.mu.Unlock()
 	c.tc.Pause()
 	l.braked = append(l.braked, c)
-	l.attend(g, g.current())
+	l.waited.Store(true)
 	if !g.store.Pressure() && !g.isHolding(c) {
 		l.t.Post(l.release)
 	}
@@ -223,6 +251,7 @@ func (l *loop) unbrake() {
 	pressure := g.store.Pressure()
 	for _, c := range l.braked {
 		k := c.client.kept
+		k.mu.Lock()
 		switch {
 		case k.owner != c:
 		case pressure || g.isHolding(c):
@@ -231,6 +260,7 @@ func (l *loop) unbrake() {
 			k.paused = false
 			c.tc.Resume()
 		}
+		k.mu.Unlock()
 	}
 	clear(l.braked[len(left):])
 	if l.braked = left; len(left) > 0 {

@@ -3,6 +3,7 @@ package broker
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"sync/atomic"
 
 	"mqttbench/broker/packet"
@@ -22,6 +23,7 @@ type Refused struct {
 	KeepAlive      uint64 // Silent for one and a half times the Keep Alive.
 
 	Subscriptions  uint64 // Topic Filters: Options.MaxSubscriptions.
+	FilterBytes    uint64 // Topic Filters: Options.MaxFilterBytes.
 	TopicLevels    uint64 // Topic Filters and Topic Names: Options.MaxTopicLevels.
 	Retained       uint64 // Messages not retained: Options.MaxRetained.
 	RetainedBytes  uint64 // Messages not retained: Options.MaxRetainedBytes.
@@ -30,6 +32,10 @@ type Refused struct {
 	PacketSize     uint64 // Larger than Options.MaxPacket, or than maxConnect.
 	ReceiveMaximum uint64 // More QoS 2 messages than Options.ReceiveMaximum.
 	TopicAlias     uint64 // A Topic Alias above Options.TopicAliasMaximum, or 0.
+	QueueMessages  uint64 // QoS 1 and 2 messages for one session: session.Limits.MaxQueued.
+	QueueBytes     uint64 // QoS 1 and 2 messages for one session: session.Limits.MaxQueuedBytes.
+	Inflight       uint64 // Messages that had to wait: session.Limits.MaxInflight.
+	Payload        uint64 // Payloads that are not the UTF-8 that they were said to be.
 	Malformed      uint64 // Packets that are none.
 	Protocol       uint64 // Packets that may not come, or not now.
 	Other          uint64
@@ -61,6 +67,8 @@ func (r *Refused) count(err error) {
 		r.RetainDisabled++
 	case packet.BadUserNameOrPassword, packet.NotAuthorized, packet.Banned, packet.BadAuthenticationMethod:
 		r.Credentials++
+	case packet.PayloadFormatInvalid:
+		r.Payload++
 	case packet.QuotaExceeded: // Of clients or of sessions: counted there.
 	default:
 		r.Other++
@@ -75,6 +83,7 @@ func (r *Refused) add(n *Refused) {
 	r.Credentials += n.Credentials
 	r.KeepAlive += n.KeepAlive
 	r.Subscriptions += n.Subscriptions
+	r.FilterBytes += n.FilterBytes
 	r.TopicLevels += n.TopicLevels
 	r.Retained += n.Retained
 	r.RetainedBytes += n.RetainedBytes
@@ -82,12 +91,27 @@ func (r *Refused) add(n *Refused) {
 	r.PacketSize += n.PacketSize
 	r.ReceiveMaximum += n.ReceiveMaximum
 	r.TopicAlias += n.TopicAlias
+	r.QueueMessages += n.QueueMessages
+	r.QueueBytes += n.QueueBytes
+	r.Inflight += n.Inflight
+	r.Payload += n.Payload
 	r.Malformed += n.Malformed
 	r.Protocol += n.Protocol
 	r.Other += n.Other
 }
 
 var slash = []byte{'/'}
+
+// filterCost is what a Topic Filter counts against Options.MaxFilterBytes: its bytes, and an allowance for
+// its place in the tree, which has a node for each level.
+func filterCost(filter string) int {
+	return len(filter) + filterOverhead + levelOverhead*strings.Count(filter, "/")
+}
+
+const (
+	filterOverhead = 64 // bytes
+	levelOverhead  = 32 // bytes
+)
 
 // tooDeep reports whether a Topic Name or Topic Filter has more than limit levels.
 // Short ones, which are nearly all, cannot, and are not looked at.

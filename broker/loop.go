@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"sync"
 	"sync/atomic"
 
 	"mqttbench/broker/packet"
@@ -14,11 +15,12 @@ type loop struct {
 	// Immutable
 	s       *Server
 	t       *transport.Loop
-	ledger  *ledger // Nil without a data directory.
+	ledger  *scribe // Nil without a data directory.
 	release func()  // onDurable, made once.
 
 	// Owned by the loop
 	now   int64 // The time of this turn, ns.
+	dueAt int64 // When the timer wanted to be called, ns.
 	began int64 // When one client's wish for retained messages was begun with, ns.
 	wheel wheel
 	cache matchCache
@@ -40,10 +42,12 @@ type loop struct {
 	wanted  []packet.Subscription // Those of a SUBSCRIBE that retained messages are wanted for.
 	oneID   [1]uint32             // A list of one Subscription Identifier.
 
-	// Guarded by ledger.mu
-	gate                  uint64 // What is put waits for this batch to be durable; 0: it does not.
-	holding, holdingSpare []*conn
-	braked                []*conn // Not read until the store has caught up.
+	gate         uint64  // What is put waits for this batch to be durable; 0: it does not.
+	braked       []*conn // Not read until the store has caught up.
+	holdingSpare []*conn
+
+	holdMu  sync.Mutex
+	holding []*conn // Guarded by holdMu. What was put to them waits for the store.
 
 	waited atomic.Bool // Somebody waits for the store.
 }
@@ -60,8 +64,8 @@ const (
 func newLoop(s *Server, t *transport.Loop) *loop {
 	l := &loop{s: s, t: t}
 	l.wheel.at = transport.Clock() / tick
-	l.cache.init(s.tree)
-	l.ledger, l.release = s.ledger, l.onDurable
+	l.cache.init(s.tree, &l.n)
+	l.ledger, l.release = s.ledger.scribe(), l.onDurable
 	return l
 }
 
@@ -74,6 +78,10 @@ func (l *loop) turn() int64 {
 // onTimer is called by the transport; it returns when it wants to be called next.
 func (l *loop) onTimer(now int64) int64 {
 	l.now = now
+	if l.dueAt != 0 {
+		l.n.lag.observe(now - l.dueAt)
+	}
+	l.dueAt = now + tick
 	l.enter()
 	defer l.leave(nil)
 	l.wheel.advance(now, (*conn).silent)
@@ -86,7 +94,7 @@ func (l *loop) onTimer(now int64) int64 {
 			l.s.sys.tick(now)
 		}
 	}
-	return now + tick
+	return l.dueAt
 }
 
 // keep empties scratch for the next use, and gives it up when it has grown too large.

@@ -13,7 +13,7 @@ import (
 func TestMatchCache(t *testing.T) {
 	tree := topic.NewTree()
 	var mc matchCache
-	mc.init(tree)
+	mc.init(tree, new(counters))
 	const names = 2 * matchSets * matchWays
 	name := func(i int) []byte { return fmt.Appendf(nil, "site/%d/%d", i%7, i) }
 	check := func(i int) {
@@ -55,7 +55,7 @@ func TestMatchCache(t *testing.T) {
 // TestMatchCacheHolds: a quarter as many names as there are places hardly push each other out.
 func TestMatchCacheHolds(t *testing.T) {
 	var mc matchCache
-	mc.init(topic.NewTree())
+	mc.init(topic.NewTree(), new(counters))
 	const names = matchSets * matchWays / 4
 	name := func(i int) []byte { return fmt.Appendf(nil, "w/%04d", i) }
 	for i := range names {
@@ -77,7 +77,7 @@ func TestMatchCacheHolds(t *testing.T) {
 func TestMatchCacheAllocates(t *testing.T) {
 	tree := topic.NewTree()
 	var mc matchCache
-	mc.init(tree)
+	mc.init(tree, new(counters))
 	for s := topic.Subscriber(1); s <= 2*matchMaxTargets; s++ {
 		tree.Subscribe("large", topic.Subscription{Subscriber: s})
 	}

@@ -53,19 +53,21 @@ func (c *conn) publish2(p *packet.Publish) error {
 		return errTakenOver
 	}
 	first := cl.sess.Receive(p.ID)
+	// Only QoS 2 can be overrun: QoS 1 is acknowledged before the next packet is looked at.
+	if first && c.version == packet.V5 && cl.sess.Incoming() > int(l.s.o.ReceiveMaximum) {
+		cl.sess.Forget(p.ID) // Nobody was given the message: when it comes again it is not a duplicate.
+		cl.mu.Unlock()
+		return refusal(packet.ReceiveMaximumExceeded, "v5 MQTT-3.3.4-7", "more messages than the Receive Maximum")
+	}
 	if first {
 		l.ledger.receivedLocked(cl, p.ID)
 	}
-	pending := cl.sess.Incoming()
+	kept := cl.kept.keeps()
 	cl.mu.Unlock()
 
-	// Only QoS 2 can be overrun: QoS 1 is acknowledged before the next packet is looked at.
-	if c.version == packet.V5 && pending > int(l.s.o.ReceiveMaximum) {
-		return refusal(packet.ReceiveMaximumExceeded, "v5 MQTT-3.3.4-7", "more messages than the Receive Maximum")
-	}
 	code := packet.Success
 	if first {
-		code = c.forward2(p)
+		code = c.forward2(p, kept)
 	}
 	if code.Failed() && c.version == packet.V5 {
 		cl.mu.Lock()
@@ -80,9 +82,9 @@ func (c *conn) publish2(p *packet.Publish) error {
 // forward2 is forward for QoS 2. Where the identifier is kept for a broker to come, nobody
 // sees the message before that is durable: else the client would send it to that one
 // again, and it would be seen twice.
-func (c *conn) forward2(p *packet.Publish) packet.ReasonCode {
+func (c *conn) forward2(p *packet.Publish, kept bool) packet.ReasonCode {
 	l := c.loop
-	if l.ledger == nil || !c.client.kept.keeps() {
+	if !kept {
 		return c.forward(p)
 	}
 	l.gate = l.ledger.current()
@@ -95,7 +97,7 @@ func (c *conn) forward2(p *packet.Publish) packet.ReasonCode {
 func (c *conn) forward(p *packet.Publish) packet.ReasonCode {
 	l := c.loop
 	l.n.received[p.QoS]++
-	l.n.payloadIn += uint64(len(p.Payload))
+	l.n.payloadIn[p.QoS] += uint64(len(p.Payload))
 	if isSys(p.Topic) {
 		l.n.dropped.NotAuthorized++
 		return packet.NotAuthorized

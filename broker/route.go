@@ -218,7 +218,7 @@ func (d *delivery) send(c *conn, to *recipient, id packet.ID) {
 		return
 	}
 	l.n.delivered[to.qos]++
-	l.n.payloadOut += uint64(len(d.payload))
+	l.n.payloadOut[to.qos] += uint64(len(d.payload))
 	f.buf[0] = firstByte(to.qos, to.retain)
 	if to.qos > 0 {
 		f.patchID(id)
@@ -241,7 +241,7 @@ func (d *delivery) sendSingle(c *conn, to *recipient, id packet.ID) {
 	}
 	p.ID = id
 	l.n.delivered[to.qos]++
-	l.n.payloadOut += uint64(len(d.payload))
+	l.n.payloadOut[to.qos] += uint64(len(d.payload))
 	l.putPublish(c, &p, d.shared())
 }
 

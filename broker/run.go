@@ -21,8 +21,6 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownGrace)
 	defer cancel()
-	if err := s.Shutdown(grace); grace.Err() == nil {
-		return err
-	}
-	return nil
+	_, err := s.shutdown(grace)
+	return err
 }

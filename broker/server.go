@@ -147,16 +147,22 @@ func (s *Server) Addrs() []string {
 // Without a data directory sessions are gone afterwards. Wills are not published, save those with a
 // delay in a data directory: they are still due.
 func (s *Server) Shutdown(ctx context.Context) error {
+	late, err := s.shutdown(ctx)
+	return errors.Join(late, err)
+}
+
+// shutdown tells apart that clients did not go in time (late, the error of ctx) and that something went wrong.
+func (s *Server) shutdown(ctx context.Context) (late, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
-		return nil
+		return nil, nil
 	}
 	s.stopping = true
 	s.closing.Store(true)
 	if s.loops == nil {
 		close(s.stopped)
-		return nil
+		return nil, nil
 	}
 	for _, ln := range s.listeners {
 		ln.Close()
@@ -164,15 +170,14 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	for _, l := range s.own {
 		l.t.Post(l.kickAll)
 	}
-	var err error
 	if s.conns.Load() > 0 {
 		select {
 		case <-s.empty:
 		case <-ctx.Done():
-			err = ctx.Err()
+			late = ctx.Err()
 		}
 	}
-	return errors.Join(err, s.stopLocked())
+	return late, s.stopLocked()
 }
 
 // kickAll tells all clients of a loop to go.
@@ -189,10 +194,8 @@ func (l *loop) kickAll() {
 func (s *Server) Close() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := s.Shutdown(ctx); !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
+	_, err := s.shutdown(ctx)
+	return err
 }
 
 func (s *Server) stopLocked() error {
@@ -239,6 +242,9 @@ func (s *Server) Stats() Stats {
 	for _, l := range own {
 		n := s.ask(l)
 		st.add(&n)
+	}
+	if s.ledger != nil {
+		st.Commits = s.ledger.clock.histogram()
 	}
 	return st
 }

@@ -15,13 +15,21 @@ type Stats struct {
 	BytesIn   uint64
 	BytesOut  uint64 // Put to connections. What the broker publishes to $SYS/ is not counted.
 
-	PayloadIn, PayloadOut uint64 // Bytes of the payloads of Received and Delivered.
-	PacketsIn, PacketsOut uint64 // MQTT Control Packets of all kinds.
+	PayloadIn, PayloadOut [3]uint64 // Bytes of the payloads of Received and Delivered, by QoS.
+	PacketsIn, PacketsOut uint64    // MQTT Control Packets of all kinds.
 
 	Connects        uint64 // CONNECTs accepted.
 	SessionsExpired uint64
 	Dropped         Dropped
 	Refused         Refused
+
+	RefusedConnects [NumCauses]uint64 // Connections that the broker ended before it had accepted a CONNECT.
+	Closed          [NumCauses]uint64 // Connections that the broker ended later.
+
+	Matches    uint64    // Topic Names looked up in the subscriptions: others were in a cache.
+	MatchTimes Histogram // Of one in matchSample of these.
+	LoopLag    Histogram // How late a loop's timer was called; four times a second and loop.
+	Commits    Histogram // From handing a batch to the store until it was durable; of one batch at a time.
 }
 
 // Dropped counts Application Messages that one subscriber did not get, by reason.
@@ -42,7 +50,7 @@ func (d *Dropped) total() uint64 {
 func (l *loop) countDelivered(m *session.Message) {
 	if !isSys(m.Topic) {
 		l.n.delivered[0]++
-		l.n.payloadOut += uint64(len(m.Payload))
+		l.n.payloadOut[0] += uint64(len(m.Payload))
 	}
 }
 
@@ -50,23 +58,36 @@ func (l *loop) countDelivered(m *session.Message) {
 // wants to know asks it in a turn of its own.
 type counters struct {
 	received, delivered   [3]uint64
-	payloadIn, payloadOut uint64
+	payloadIn, payloadOut [3]uint64
 	bytesIn, bytesOut     uint64
 	packetsIn, controlOut uint64 // controlOut: all but PUBLISH.
 	connects, expired     uint64
 	dropped               Dropped
 	refused               Refused
+
+	refusedConnects, closed [NumCauses]uint64
+
+	matches uint64
+	matched Histogram
+	lag     Histogram
 }
 
 func (s *Stats) add(n *counters) {
 	for q := range n.received {
 		s.Received[q] += n.received[q]
 		s.Delivered[q] += n.delivered[q]
+		s.PayloadIn[q] += n.payloadIn[q]
+		s.PayloadOut[q] += n.payloadOut[q]
 	}
+	for c := range n.closed {
+		s.RefusedConnects[c] += n.refusedConnects[c]
+		s.Closed[c] += n.closed[c]
+	}
+	s.Matches += n.matches
+	s.MatchTimes.add(&n.matched)
+	s.LoopLag.add(&n.lag)
 	s.BytesIn += n.bytesIn
 	s.BytesOut += n.bytesOut
-	s.PayloadIn += n.payloadIn
-	s.PayloadOut += n.payloadOut
 	s.PacketsIn += n.packetsIn
 	s.PacketsOut += n.controlOut + n.delivered[0] + n.delivered[1] + n.delivered[2]
 	s.Connects += n.connects
