@@ -145,7 +145,8 @@ func (r *run) drained() *result.Drained {
 // audit is the ledger's verdict.
 func (r *run) audit(s *result.Summary, t *measure.Totals) result.Contract {
 	a := r.ledger.Verify(measure.Circumstances{
-		Overload: r.overloaded(s, t), Start: time.Duration(r.start - r.origin),
+		Overload: r.overloaded(s, t), Start: time.Duration(r.start - r.origin), Origin: r.origin,
+		Sends: func(stream int) *measure.Sends { return &r.pubs[stream].sends },
 	})
 	c := a.Contract
 	for class, n := range map[result.Class]uint64{result.WrongQoS: a.WrongQoS, result.SessionLost: a.SessionsLost} {

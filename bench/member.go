@@ -115,6 +115,8 @@ type publisher struct {
 	number int
 	topic  string
 	ledger *measure.Publisher
+	sends  measure.Sends
+	epoch  uint32 // Connections that have ended.
 	next   uint32 // Closed loop: the sequence number of the next message.
 
 	// Closed loop: deliveries that the messages sent ask for and that have not been seen.
@@ -151,12 +153,13 @@ func (p *publisher) publish(seq uint32, due int64) (sent int64, ok bool) {
 	w := p.worker
 	now := transport.Clock()
 	plan.Fill(w.payload, plan.Stamp{Run: w.run.plan.RunID, Stream: p.number, Seq: seq, Sent: now - w.run.origin})
-	w.message.Topic, w.message.Token = p.topic, uint64(seq)
+	w.message.Topic, w.message.Token, w.message.ID = p.topic, uint64(seq), 0
 	p.ledger.Attempt(seq)
 	if !p.client.Publish(&w.message) {
 		p.ledger.Retract(seq)
 		return 0, false
 	}
+	p.sends.Sent(seq, w.message.ID, p.epoch)
 	w.rec.Count.Expected += uint64(p.copies)
 	if w.message.QoS == 0 {
 		p.ledger.Acked(seq, packet.Success)
@@ -269,6 +272,7 @@ func (p *publisher) Disconnected(err error, now int64) {
 	}
 	if p.connected {
 		p.ledger.Disconnected()
+		p.epoch++
 		if w.schedule != nil {
 			w.schedule.Block(p.number)
 		}

@@ -61,6 +61,7 @@ type Message struct {
 	QoS     packet.QoS
 	Retain  bool
 	Token   uint64       // The caller's own; handed back with Acked.
+	ID      packet.ID    // Set by Publish: the Packet Identifier, if it has one and the engine knows it.
 	Props   packet.Props // Version 5, encoded; no Topic Alias.
 }
 

@@ -23,7 +23,11 @@ func (c *client) Publish(m *Message) bool {
 		c.put(packet.PUBLISH, c.g.encoded(p.Append(c.g.scratch[:0], c.o.Version)))
 		return true
 	}
-	return c.begin(p, m.Token)
+	if !c.begin(p, m.Token) {
+		return false
+	}
+	m.ID = p.ID
+	return true
 }
 
 // mayPublish: new messages wait for resends, whatever their QoS, so that nothing overtakes.

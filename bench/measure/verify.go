@@ -1,7 +1,6 @@
 package measure
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -36,6 +35,10 @@ type Circumstances struct {
 	Overload bool
 	// Start is when publishing started, on the clock of the result file; for Offender.At.
 	Start time.Duration
+	// Origin is that clock's zero on the clock of the receptions, ns.
+	Origin int64
+	// Sends, if not nil, is how the messages of a stream were sent.
+	Sends func(stream int) *Sends
 }
 
 // An Audit is the verdict of the ledger.
@@ -346,8 +349,14 @@ func (v *verifier) offender(o Offence) result.Offender {
 	if o.Sub >= 0 {
 		out.Subscriber = p.SubscriberID(o.Sub)
 	}
+	if v.circumstances.Sends != nil && o.Stream >= 0 && o.Stream < p.Publishers {
+		if id, epoch, ok := v.circumstances.Sends(o.Stream).Of(o.Seq); ok {
+			out.SentID, out.SentConnection = int(id), int(epoch)+1
+		}
+	}
 	if o.At != 0 {
-		out.Text = fmt.Sprintf("Packet Identifier %d, DUP %t, connection %d", o.ID, o.Dup, o.Epoch)
+		out.Seen = float64(o.At-v.circumstances.Origin) / 1e9
+		out.SeenID, out.SeenConnection, out.Dup = int(o.ID), int(o.Epoch)+1, o.Dup
 	}
 	return out
 }

@@ -179,6 +179,16 @@ func offender(o *result.Offender) string {
 	if o.At > 0 {
 		s += ", due at " + seconds(o.At)
 	}
+	if o.SentConnection > 0 {
+		s += fmt.Sprintf(", sent with Packet Identifier %d on connection %d", o.SentID, o.SentConnection)
+	}
+	if o.SeenConnection > 0 {
+		dup := 0
+		if o.Dup {
+			dup = 1
+		}
+		s += fmt.Sprintf("; seen at %s with Packet Identifier %d, DUP %d, on connection %d of its receiver", seconds(o.Seen), o.SeenID, dup, o.SeenConnection)
+	}
 	if o.Text != "" {
 		s += ": " + o.Text
 	}

@@ -109,6 +109,16 @@ type Offender struct {
 	Sequence   uint64  `json:"sequence"`
 	At         float64 `json:"at_s,omitempty"` // When it was due.
 	Text       string  `json:"text,omitempty"`
+
+	// How it was sent first. Connections count from 1; 0: not known.
+	SentID         int `json:"sent_packet_id,omitempty"`
+	SentConnection int `json:"sent_connection,omitempty"`
+
+	// The reception that was wrong, if there was one.
+	Seen           float64 `json:"seen_s,omitempty"`
+	SeenID         int     `json:"seen_packet_id,omitempty"` // 0: none, at QoS 0.
+	SeenConnection int     `json:"seen_connection,omitempty"`
+	Dup            bool    `json:"seen_dup,omitempty"`
 }
 
 // Class is what can become of a delivery.
