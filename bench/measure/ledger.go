@@ -26,7 +26,7 @@ type Ledger struct {
 
 	// Immutable.
 	plan   *plan.Plan
-	topics []string // By stream.
+	topics []string // By stream; "" where every message has a name of its own.
 
 	tallies     []*Tally // By group; each owned by its group.
 	publishers  []Publisher
@@ -44,12 +44,14 @@ func NewLedger(p *plan.Plan, groups int) *Ledger {
 		subscribers: make([]*Subscriber, p.Subscribers),
 	}
 	for i := range l.topics {
-		l.topics[i] = p.TopicName(i)
+		if !p.PerMessage(i) {
+			l.topics[i] = p.TopicName(i)
+		}
 	}
 	for i := range l.tallies {
 		l.tallies[i] = new(Tally)
 	}
-	if p.ShareName != "" {
+	if p.AnyShared() {
 		l.shared = make([][]bits, groups)
 		for i := range l.shared {
 			l.shared[i] = make([]bits, p.Publishers)
@@ -109,7 +111,7 @@ type Publisher struct {
 // each publisher, before the groups start or on that group.
 func (l *Ledger) Publisher(pub, group int) *Publisher {
 	p := &l.publishers[pub]
-	p.qos, p.tally, p.copies = l.plan.PubQoS, l.tallies[group], int32(l.plan.Copies(pub))
+	p.qos, p.tally, p.copies = l.plan.PubQoSOf(pub), l.tallies[group], int32(l.plan.Copies(pub))
 	return p
 }
 

@@ -77,7 +77,7 @@ type event struct {
 func (l *Ledger) Subscriber(sub, group int) *Subscriber {
 	s := &Subscriber{
 		ledger: l, index: sub, step: 1, tally: l.tallies[group],
-		clean: l.plan.SubscriberSession != plan.Persistent,
+		clean: l.plan.SubscriberSessionOf(sub) != plan.Persistent || l.plan.Expires(),
 		away:  true,
 	}
 	count := 0
@@ -90,7 +90,7 @@ func (l *Ledger) Subscriber(sub, group int) *Subscriber {
 		}
 		count++
 	}
-	if l.shared != nil {
+	if l.plan.IsShared(sub) {
 		s.shared = l.shared[group]
 	} else {
 		s.pairs = make([]pair, count)
@@ -115,7 +115,7 @@ func (s *Subscriber) Subscribed(granted packet.ReasonCode) {
 		return
 	}
 	s.granted = packet.QoS(granted)
-	s.effective = s.ledger.plan.EffectiveQoS(s.granted)
+	s.effective = s.ledger.plan.EffectiveQoS(s.index, s.granted)
 	if !s.away {
 		return
 	}
@@ -183,9 +183,9 @@ func (s *Subscriber) Receive(r *client.Reception) (plan.Stamp, Outcome) {
 	case !ok:
 		s.stray(result.Phantom, st, r)
 		return st, Phantom
-	case len(r.Payload) != s.ledger.plan.Payload,
+	case len(r.Payload) != s.ledger.plan.PayloadSize(st.Stream, st.Seq),
 		!plan.Intact(r.Payload, st, s.ledger.Check),
-		string(r.Topic) != s.ledger.topics[st.Stream]:
+		!s.named(r.Topic, &st):
 		s.stray(result.Corrupt, st, r)
 		return st, Corrupt
 	case st.Seq == plan.ProbeSeq:
@@ -206,10 +206,19 @@ func (s *Subscriber) Receive(r *client.Reception) (plan.Stamp, Outcome) {
 	return st, s.mark(&s.pairs[i], &st, r)
 }
 
+// named reports whether a message came under the Topic Name that it was published to.
+func (s *Subscriber) named(topic []byte, st *plan.Stamp) bool {
+	if want := s.ledger.topics[st.Stream]; want != "" {
+		return string(topic) == want
+	}
+	return string(topic) == s.ledger.plan.TopicOf(st.Stream, st.Seq)
+}
+
 // place finds the pair of a stream.
 func (s *Subscriber) place(stream int) (int, bool) {
 	if s.shared != nil {
-		return 0, stream < len(s.shared)
+		_, ours := s.ledger.plan.SourceIndex(s.index, stream)
+		return 0, ours
 	}
 	i := stream - s.first
 	if s.step > 1 { // A division costs as much as all the rest, and most plans have no step.

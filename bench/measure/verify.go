@@ -66,21 +66,38 @@ type Audit struct {
 // with open exchanges is stuck if it is connected, and was merely cut off if it is not. Verify changes
 // nothing and may be called again.
 func (l *Ledger) Verify(c Circumstances) *Audit {
-	v := &verifier{ledger: l, circumstances: c, counts: make(map[result.Class]uint64), worst: make([]int, len(l.publishers))}
-	v.audit.Contract.QoS = int(l.plan.PubQoS)
+	return l.verify(c, l.plan.PubQoS, true, func(int) bool { return true })
+}
+
+// VerifyLevels is Verify for each QoS that messages were published at, ascending. What is not of a stream, such as messages that
+// nobody sent, is with the last.
+func (l *Ledger) VerifyLevels(c Circumstances) (all []*Audit) {
+	levels := l.plan.Levels()
+	for i, level := range levels {
+		all = append(all, l.verify(c, level, i == len(levels)-1, func(stream int) bool { return l.plan.PubQoSOf(stream) == level }))
+	}
+	return all
+}
+
+// verify judges the streams that are asked for, and, with strays, what is of none.
+func (l *Ledger) verify(c Circumstances, level packet.QoS, strays bool, asked func(stream int) bool) *Audit {
+	v := &verifier{ledger: l, circumstances: c, asked: asked, strayed: strays, counts: make(map[result.Class]uint64), worst: make([]int, len(l.publishers))}
+	v.audit.Contract.QoS = int(level)
 	for i := range v.worst {
 		v.worst[i] = len(severity)
 	}
 	for i := range l.publishers {
-		v.publisher(i)
+		if asked(i) {
+			v.publisher(i)
+		}
 	}
 	for _, s := range l.subscribers {
 		if s != nil {
 			v.subscriber(s)
 		}
 	}
-	if l.shared != nil {
-		for i := range l.publishers {
+	for i := range l.publishers {
+		if l.plan.GoesShared(i) && asked(i) {
 			v.shared(i)
 		}
 	}
@@ -91,6 +108,8 @@ func (l *Ledger) Verify(c Circumstances) *Audit {
 type verifier struct {
 	ledger        *Ledger
 	circumstances Circumstances
+	asked         func(stream int) bool
+	strayed       bool
 	audit         Audit
 
 	counts map[result.Class]uint64
@@ -147,7 +166,7 @@ func (v *verifier) publisher(stream int) {
 	c.Attempted += int64(attempted)
 	c.Expected += int64(attempted) * int64(p.copies)
 	c.Refused += int64(refused)
-	if v.ledger.plan.PublisherSession == plan.Persistent {
+	if v.ledger.plan.PublisherSessionOf(stream) == plan.Persistent && !v.ledger.plan.Expires() {
 		v.audit.SessionsLost += uint64(p.sessionsLost)
 	}
 	if p.qos == 0 {
@@ -163,13 +182,17 @@ func (v *verifier) publisher(stream int) {
 
 // subscriber judges what a subscriber received.
 func (v *verifier) subscriber(s *Subscriber) {
-	v.audit.Again += s.again
-	v.audit.Retained += s.retained
-	v.audit.WrongQoS += s.wrongQoS
-	v.audit.SessionsLost += s.sessionsLost
-	v.strays(s)
+	if v.strayed {
+		v.audit.Again += s.again
+		v.audit.Retained += s.retained
+		v.audit.WrongQoS += s.wrongQoS
+		v.audit.SessionsLost += s.sessionsLost
+		v.strays(s)
+	}
 	for i := range s.pairs {
-		v.pair(s, s.first+i*s.step, &s.pairs[i])
+		if stream := s.first + i*s.step; v.asked(stream) {
+			v.pair(s, stream, &s.pairs[i])
+		}
 	}
 }
 
@@ -280,7 +303,7 @@ func (v *verifier) shared(stream int) {
 	v.audit.Contract.Delivered += int64(delivered)
 	v.note(result.Phantom, beyond, who)
 
-	left, effective := l.members()
+	left, effective := l.members(stream)
 	class := result.Dup
 	if left && effective == 1 {
 		class = result.DupLegal
@@ -292,7 +315,7 @@ func (v *verifier) shared(stream int) {
 		}
 	}
 	var excused []span
-	if left && l.plan.SubscriberSession != plan.Persistent {
+	if left && l.clean(stream) {
 		excused = missing
 	}
 	v.missing(pub, effective, missing, excused, who)
@@ -300,15 +323,23 @@ func (v *verifier) shared(stream int) {
 	v.audit.Recovered += sum(recovered)
 }
 
-// members tells whether a member of the shared subscription has left, and its QoS.
-func (l *Ledger) members() (left bool, effective packet.QoS) {
-	for _, s := range l.subscribers {
-		if s != nil {
+// members tells whether a member of the shared subscription that a stream goes to has left, and its QoS.
+func (l *Ledger) members(stream int) (left bool, effective packet.QoS) {
+	for sub := range l.plan.Receivers(stream) {
+		if s := l.subscribers[sub]; s != nil {
 			left = left || s.left > 0
 			effective = max(effective, s.effective)
 		}
 	}
 	return left, effective
+}
+
+// clean tells whether the sessions of those members end with their connections.
+func (l *Ledger) clean(stream int) bool {
+	for sub := range l.plan.Receivers(stream) {
+		return l.subscribers[sub] != nil && l.subscribers[sub].clean
+	}
+	return true
 }
 
 // finish puts the findings in order.

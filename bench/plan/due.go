@@ -4,9 +4,12 @@ package plan
 // function of (Arrivals, Rate, Publishers, Seed, pub, n): a multiplication for constant and burst
 // arrivals; some ten microseconds for Poisson, where whoever asks for one message after another uses
 // Dues. A plan that is Closed or has no Rate has no due times; Due is then 0.
-func (p *Plan) Due(pub int, n uint32) int64 {
-	period := p.Period()
-	switch p.Arrivals {
+func (p *Plan) Due(pub int, n uint32) int64 { return p.bend(p.dueAtMean(pub, n)) }
+
+// dueAtMean is Due before stages bend it.
+func (p *Plan) dueAtMean(pub int, n uint32) int64 {
+	period := p.PeriodOf(pub)
+	switch p.arrivalsOf(pub) {
 	case Poisson:
 		if period == 0 {
 			return 0
@@ -37,9 +40,28 @@ func (p *Plan) Period() float64 {
 	return float64(p.Publishers) * 1e9 / p.Rate
 }
 
+// PeriodOf is the mean gap between two messages of a publisher, in ns; 0 if it publishes nothing, or nothing is due.
+func (p *Plan) PeriodOf(pub int) float64 {
+	f := p.flowOf(pub)
+	switch {
+	case f == nil:
+		return p.Period()
+	case f.Rate <= 0:
+		return 0
+	}
+	return float64(f.Publishers) * 1e9 / f.Rate
+}
+
+func (p *Plan) arrivalsOf(pub int) Arrivals {
+	if f := p.flowOf(pub); f != nil {
+		return f.Arrivals
+	}
+	return p.Arrivals
+}
+
 // Count is how many messages of a publisher are due in [from, to) ns. It does not end where publishing does.
 func (p *Plan) Count(pub int, from, to int64) int64 {
-	if p.Period() == 0 || to <= from {
+	if p.PeriodOf(pub) == 0 || to <= from {
 		return 0
 	}
 	return p.dueBefore(pub, to) - p.dueBefore(pub, from)
@@ -47,12 +69,27 @@ func (p *Plan) Count(pub int, from, to int64) int64 {
 
 // dueBefore is how many messages of a publisher are due before t.
 func (p *Plan) dueBefore(pub int, t int64) int64 {
-	period := p.Period()
-	if p.Arrivals == Poisson {
+	if len(p.Stages) == 0 {
+		return p.dueBeforeAtMean(pub, t)
+	}
+	// The two directions of bending are each other's inverse but for rounding: the count is put right by the one that decides.
+	n := p.dueBeforeAtMean(pub, p.unbend(t))
+	for p.Due(pub, uint32(n)) < t {
+		n++
+	}
+	for n > 0 && p.Due(pub, uint32(n-1)) >= t {
+		n--
+	}
+	return n
+}
+
+func (p *Plan) dueBeforeAtMean(pub int, t int64) int64 {
+	period := p.PeriodOf(pub)
+	if p.arrivalsOf(pub) == Poisson {
 		w := newWalk(p, pub)
 		return w.before(t, period)
 	}
-	first := p.Due(pub, 0)
+	first := p.dueAtMean(pub, 0)
 	if t <= first {
 		return 0
 	}
@@ -87,14 +124,18 @@ func (p *Plan) Expected(from, to int64) int64 {
 // about (160 bytes each). Not for concurrent use: one per group.
 type Dues struct {
 	plan   *Plan
-	period float64
+	period float64 // Of all, in a plan without flows.
 	walks  []*walk
 }
 
 // NewDues makes a Dues for a valid plan.
 func NewDues(p *Plan) *Dues {
 	d := &Dues{plan: p, period: p.Period()}
-	if p.Arrivals == Poisson && d.period > 0 {
+	poisson := p.Arrivals == Poisson && len(p.Flows) == 0
+	for i := range p.Flows {
+		poisson = poisson || p.Flows[i].Arrivals == Poisson
+	}
+	if poisson && d.period > 0 {
 		d.walks = make([]*walk, p.Publishers)
 	}
 	return d
@@ -102,20 +143,27 @@ func NewDues(p *Plan) *Dues {
 
 // At is Plan.Due.
 func (d *Dues) At(pub int, n uint32) int64 {
+	p := d.plan
+	if len(p.Flows) > 0 {
+		if d.walks != nil && p.arrivalsOf(pub) == Poisson {
+			return p.bend(d.walk(pub).at(n, p.PeriodOf(pub)))
+		}
+		return p.Due(pub, n)
+	}
 	if d.walks != nil {
-		return d.walk(pub).at(n, d.period)
+		return p.bend(d.walk(pub).at(n, d.period))
 	}
 	due := tick(n, d.period)
-	if d.plan.Arrivals != Burst {
-		due += d.plan.phase(pub, d.period)
+	if p.Arrivals != Burst {
+		due += p.phase(pub, d.period)
 	}
-	return due
+	return p.bend(due)
 }
 
 // Offered is Plan.Offered. Asked for one interval after another it costs some 50 ns for each
 // message in it with Poisson arrivals, where Plan.Offered costs some ten microseconds for each publisher.
 func (d *Dues) Offered(from, to int64) int64 {
-	if d.walks == nil {
+	if d.walks == nil || len(d.plan.Stages) > 0 || len(d.plan.Flows) > 0 {
 		return d.plan.Offered(from, to)
 	}
 	sum := int64(0)

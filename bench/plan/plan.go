@@ -29,10 +29,11 @@ type Plan struct {
 	PubQoS            packet.QoS     `json:"publish_qos"`
 	SubQoS            packet.QoS     `json:"subscribe_qos"`
 	Retain            bool           `json:"retain,omitempty"`
-	PublisherSession  Session        `json:"publisher_session"`  // Default Clean.
-	SubscriberSession Session        `json:"subscriber_session"` // Default Clean.
-	Window            int            `json:"window"`             // QoS 1 and 2 messages in flight per publisher. Default 20.
-	Payload           int            `json:"payload_bytes"`      // Of every Application Message, stamp included. At least StampSize; the default.
+	PublisherSession  Session        `json:"publisher_session"`           // Default Clean.
+	SubscriberSession Session        `json:"subscriber_session"`          // Default Clean.
+	Window            int            `json:"window"`                      // QoS 1 and 2 messages in flight per publisher. Default 20.
+	Payload           int            `json:"payload_bytes"`               // Of every Application Message, stamp included. At least StampSize; the default.
+	PayloadMax        int            `json:"payload_max_bytes,omitempty"` // Not 0: each message has a size of its own, evenly from Payload to this.
 
 	Closed   bool     `json:"closed,omitempty"` // A publisher sends as soon as its window allows. Nothing is due, and Rate must be 0.
 	Rate     float64  `json:"rate_per_s"`       // Messages a second, of all publishers together. 0 with Closed false: nothing is published.
@@ -43,6 +44,40 @@ type Plan struct {
 	ConnectRate float64 `json:"connect_rate_per_s,omitempty"` // Connections begun a second when the clients first connect. 0: as many as may be opened at a time.
 	Churn       Churn   `json:"churn,omitzero"`
 	Offline     Offline `json:"offline,omitzero"`
+
+	// Groups and Flows say it all for plans in which clients are of several kinds. WithDefaults then sets Publishers, Subscribers,
+	// Rate and the like above to the sums and maxima of the flows.
+	Groups []Group `json:"groups,omitempty"`
+	Flows  []Flow  `json:"flows,omitempty"`
+
+	Stages []Stage `json:"stages,omitempty"` // How the rate changes in the measured part; Rate is then its mean over the whole run.
+	Decoys int     `json:"decoys,omitempty"` // Further filters of every subscriber, with wildcards, that match nothing.
+	Wild   bool    `json:"wild,omitempty"`   // Subscribers have a + where a Topic Name has a level with %d.
+
+	SessionExpiry Duration `json:"session_expiry_s,omitempty"` // Of persistent sessions in version 5. 0: longer than any run.
+	Wills         Wills    `json:"wills,omitzero"`
+	Readers       Readers  `json:"readers,omitzero"`
+
+	ClientID  string   `json:"client_id,omitempty"` // Template of Client Identifiers; see Plan.ClientName. Default: PublisherID and SubscriberID.
+	ClientIDs []string `json:"-"`                   // By client, instead: a list that clients are dealt from.
+	Username  string   `json:"username,omitempty"`  // Template, for %u.
+	Usernames []string `json:"-"`                   // By client, instead.
+}
+
+// Wills are what the clients leave to be published when they go without a DISCONNECT. The zero value is none.
+type Wills struct {
+	Watchers int        `json:"watchers"` // Further clients, that receive all of them. 0: nobody has a will.
+	QoS      packet.QoS `json:"qos"`      // Of the wills, and of the watchers' subscription.
+	Retain   bool       `json:"retain,omitempty"`
+	Delay    Duration   `json:"delay_s,omitempty"` // Will Delay Interval, in version 5.
+}
+
+// Readers are further clients that come while messages are published with RETAIN, subscribe to everything, wait for the
+// retained message of every topic, and go. The zero value is none.
+type Readers struct {
+	Count int        `json:"count"`
+	Every Duration   `json:"every_s"` // From one coming of a reader to its next; default 1 s.
+	QoS   packet.QoS `json:"qos"`
 }
 
 // Pattern is who receives what.
@@ -89,12 +124,14 @@ type Churn struct {
 	Who    Who      `json:"who"`        // Default ChurnSubscribers.
 }
 
-// Offline is a stretch in which all subscribers are away together, having sent DISCONNECT, while
+// Offline is a stretch in which all subscribers (or Who) are away together while
 // publishing goes on: the server queues for their sessions. It may end after publishing does. The
 // zero value is none.
 type Offline struct {
-	At  Duration `json:"at_s"`  // When they leave, since the beginning of the measured part.
-	For Duration `json:"for_s"` // How long until all connect again.
+	At     Duration `json:"at_s"`          // When they leave, since the beginning of the measured part.
+	For    Duration `json:"for_s"`         // How long until all connect again.
+	Abrupt bool     `json:"abrupt"`        // They are cut off with a TCP RST, and do not say DISCONNECT.
+	Who    Who      `json:"who,omitempty"` // Default ChurnSubscribers.
 }
 
 // Who says which clients churn.
@@ -160,7 +197,7 @@ func (p *Plan) ConnectAt(n int) int64 {
 // Away is the stretch in which all subscribers are offline, in ns since the start of publishing:
 // what is due in [from, to) is queued for them. Both are 0 if there is none.
 func (p *Plan) Away() (from, to int64) {
-	if p.Offline.For == 0 {
+	if p.Offline.For == 0 || p.Offline.Who == ChurnPublishers {
 		return 0, 0
 	}
 	from = int64(p.Warmup) + int64(p.Offline.At)
@@ -173,3 +210,24 @@ func (p *Plan) End() int64 { return int64(p.Warmup) + int64(p.Duration) }
 // Measured reports whether a message due at due (ns since the start of publishing) is counted in
 // the results. A message belongs to the part of the run in which it was due, however late it is.
 func (p *Plan) Measured(due int64) bool { return due >= int64(p.Warmup) && due < p.End() }
+
+// PayloadSize is how long a message is, in bytes: the stamp and what follows it.
+func (p *Plan) PayloadSize(pub int, seq uint32) int {
+	least, most := p.Payload, p.PayloadMax
+	if f := p.flowOf(pub); f != nil {
+		least, most = f.Payload, f.PayloadMax
+	}
+	if most <= least || seq == ProbeSeq {
+		return least
+	}
+	return least + int(hash(p.Seed, purposeSize, uint64(pub)<<32|uint64(seq))%uint64(most-least+1))
+}
+
+// LargestPayload is the longest that a message of the plan may be.
+func (p *Plan) LargestPayload() int {
+	most := max(p.Payload, p.PayloadMax)
+	for i := range p.Flows {
+		most = max(most, p.Flows[i].Payload, p.Flows[i].PayloadMax)
+	}
+	return most
+}

@@ -11,6 +11,8 @@ const (
 	purposePoisson
 	purposeChurn
 	purposePayload
+	purposeName
+	purposeSize
 )
 
 const golden = 0x9E3779B97F4A7C15

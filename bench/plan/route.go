@@ -29,13 +29,21 @@ func terms(first, step, limit int) int {
 
 // sources is the progression of the publishers that a subscriber receives.
 func (p *Plan) sources(sub int) (first, step, limit int) {
+	if f := p.flowTo(sub); f != nil {
+		first, step, limit = sources(f.Pattern, f.Publishers, f.Subscribers, sub-f.FirstSubscriber)
+		return first + f.FirstPublisher, step, limit + f.FirstPublisher
+	}
+	return sources(p.Pattern, p.Publishers, p.Subscribers, sub)
+}
+
+func sources(pattern Pattern, pubs, subs, sub int) (first, step, limit int) {
 	switch {
-	case p.Pattern != Pairs:
-		return 0, 1, p.Publishers
-	case p.Publishers >= p.Subscribers:
-		return sub, p.Subscribers, p.Publishers
-	case p.Publishers > 0:
-		return sub % p.Publishers, p.Publishers, p.Publishers
+	case pattern != Pairs:
+		return 0, 1, pubs
+	case pubs >= subs:
+		return sub, subs, pubs
+	case pubs > 0:
+		return sub % pubs, pubs, pubs
 	default:
 		return 0, 1, 0
 	}
@@ -43,13 +51,21 @@ func (p *Plan) sources(sub int) (first, step, limit int) {
 
 // receivers is the progression of the subscribers that receive a publisher.
 func (p *Plan) receivers(pub int) (first, step, limit int) {
+	if f := p.flowOf(pub); f != nil {
+		first, step, limit = receivers(f.Pattern, f.Publishers, f.Subscribers, pub-f.FirstPublisher)
+		return first + f.FirstSubscriber, step, limit + f.FirstSubscriber
+	}
+	return receivers(p.Pattern, p.Publishers, p.Subscribers, pub)
+}
+
+func receivers(pattern Pattern, pubs, subs, pub int) (first, step, limit int) {
 	switch {
-	case p.Pattern != Pairs:
-		return 0, 1, p.Subscribers
-	case p.Subscribers > p.Publishers:
-		return pub, p.Publishers, p.Subscribers
-	case p.Subscribers > 0:
-		return pub % p.Subscribers, p.Subscribers, p.Subscribers
+	case pattern != Pairs:
+		return 0, 1, subs
+	case subs > pubs:
+		return pub, pubs, subs
+	case subs > 0:
+		return pub % subs, subs, subs
 	default:
 		return 0, 1, 0
 	}
@@ -81,8 +97,8 @@ func (p *Plan) ReceiverCount(pub int) int { return terms(p.receivers(pub)) }
 // Copies is how many deliveries one message of a publisher makes: its receivers, or 1 with a
 // ShareName.
 func (p *Plan) Copies(pub int) int {
-	if p.ShareName != "" {
-		return min(1, p.Subscribers)
+	if p.GoesShared(pub) {
+		return min(1, p.ReceiverCount(pub))
 	}
 	return p.ReceiverCount(pub)
 }

@@ -48,10 +48,9 @@ type Message struct {
 // A Schedule is owned by one group. Its methods allocate nothing.
 type Schedule struct {
 	// Immutable.
-	end    int64 // ns. Nothing is due from here on.
-	period float64
-	local  []int32 // By publisher: its place in the slices below; -1: not of this schedule.
-	pubs   []int32
+	end   int64   // ns. Nothing is due from here on.
+	local []int32 // By publisher: its place in the slices below; -1: not of this schedule.
+	pubs  []int32
 
 	// State of each publisher.
 	next    []uint32 // The first message not popped.
@@ -79,7 +78,7 @@ type order interface {
 // NewSchedule makes the schedule of some publishers of a valid plan that has a Rate. pubs is copied.
 func NewSchedule(p *Plan, pubs []int) *Schedule {
 	s := &Schedule{
-		end: p.End(), period: p.Period(),
+		end:     p.End(),
 		local:   make([]int32, p.Publishers),
 		pubs:    make([]int32, len(pubs)),
 		next:    make([]uint32, len(pubs)),
@@ -88,18 +87,94 @@ func NewSchedule(p *Plan, pubs []int) *Schedule {
 	for i := range s.local {
 		s.local[i] = -1
 	}
+	pubs = slices.Sorted(slices.Values(pubs)) // So that those of a flow stand together.
 	for at, pub := range pubs {
 		s.local[pub], s.pubs[at] = int32(at), int32(pub)
 	}
-	switch {
-	case s.period == 0:
-		s.order = &rotation{}
-	case p.Arrivals == Poisson:
-		s.order = newHeap(p, pubs)
-	default:
-		s.order = newRotation(p, pubs)
+	s.order = newOrder(p, pubs)
+	if len(p.Stages) > 0 {
+		s.order = &bent{s.order, p, pubs}
 	}
 	return s
+}
+
+// newOrder is the order of some publishers, ascending: one for each flow.
+func newOrder(p *Plan, pubs []int) order {
+	if len(p.Flows) == 0 {
+		return orderOf(p, pubs, p.Period(), p.Arrivals)
+	}
+	m := new(merged)
+	for i := range p.Flows {
+		f := &p.Flows[i]
+		from, _ := slices.BinarySearch(pubs, f.FirstPublisher)
+		to, _ := slices.BinarySearch(pubs, f.FirstPublisher+f.Publishers)
+		if from < to {
+			m.orders, m.first = append(m.orders, orderOf(p, pubs[from:to], p.PeriodOf(pubs[from]), f.Arrivals)), append(m.first, int32(from))
+		}
+	}
+	return m
+}
+
+func orderOf(p *Plan, pubs []int, period float64, a Arrivals) order {
+	switch {
+	case period == 0 || len(pubs) == 0:
+		return nothing{}
+	case a == Poisson:
+		return newHeap(p, pubs)
+	default:
+		return newRotation(p, pubs)
+	}
+}
+
+// nothing is the order of publishers of which nothing is ever due.
+type nothing struct{}
+
+func (nothing) head() (at int32, seq uint32, due int64) { return 0, 0, math.MaxInt64 }
+func (nothing) pass(uint32, bool)                       {}
+func (nothing) due(int32, uint32) int64                 { return math.MaxInt64 }
+func (nothing) before(int32, int64) int64               { return 0 }
+func (nothing) back(int32, uint32)                      {}
+
+// A merged order is that of several flows, whose publishers have different rates. There are few: it looks at all.
+type merged struct {
+	orders []order
+	first  []int32 // The place in the schedule of the first publisher of each.
+	turn   int     // Of the orders, the one that had the head when head was asked last.
+}
+
+func (m *merged) head() (at int32, seq uint32, due int64) {
+	due = math.MaxInt64
+	for i, o := range m.orders {
+		if a, s, d := o.head(); d < due {
+			m.turn, at, seq, due = i, a+m.first[i], s, d
+		}
+	}
+	return at, seq, due
+}
+
+func (m *merged) pass(next uint32, blocked bool) { m.orders[m.turn].pass(next, blocked) }
+
+func (m *merged) of(at int32) (order, int32) {
+	i := len(m.first) - 1
+	for m.first[i] > at {
+		i--
+	}
+	return m.orders[i], at - m.first[i]
+}
+
+func (m *merged) due(at int32, seq uint32) int64 {
+	o, at := m.of(at)
+	return o.due(at, seq)
+}
+
+func (m *merged) before(at int32, t int64) int64 {
+	o, at := m.of(at)
+	return o.before(at, t)
+}
+
+func (m *merged) back(at int32, next uint32) {
+	o, at := m.of(at)
+	o.back(at, next)
 }
 
 // Peek returns the earliest message that is due by now, of the publishers that are not blocked. If
@@ -163,7 +238,7 @@ func (s *Schedule) Unsent(now int64) int64 {
 	now = min(now, s.end-1)
 	sum := int64(0)
 	for at, next := range s.next {
-		if s.period == 0 || s.order.due(int32(at), next) > now {
+		if s.order.due(int32(at), next) > now {
 			continue
 		}
 		sum += s.order.before(int32(at), now+1) - int64(next)
@@ -192,11 +267,11 @@ type turn struct {
 
 func newRotation(p *Plan, pubs []int) *rotation {
 	r := &rotation{
-		plan: p, pubs: slices.Clone(pubs), period: p.Period(),
+		plan: p, pubs: slices.Clone(pubs), period: p.PeriodOf(pubs[0]),
 		turns: make([]turn, len(pubs)), phases: make([]int64, len(pubs)),
 	}
 	for i, pub := range pubs {
-		r.phases[i] = p.Due(pub, 0)
+		r.phases[i] = p.dueAtMean(pub, 0)
 		r.turns[i] = turn{phase: r.phases[i], pub: int32(i)}
 	}
 	slices.SortStableFunc(r.turns, func(a, b turn) int { return cmp.Compare(a.phase, b.phase) })
@@ -222,7 +297,7 @@ func (r *rotation) pass(uint32, bool) {
 
 func (r *rotation) due(at int32, seq uint32) int64 { return tick(seq, r.period) + r.phases[at] }
 
-func (r *rotation) before(at int32, t int64) int64 { return r.plan.dueBefore(r.pubs[at], t) }
+func (r *rotation) before(at int32, t int64) int64 { return r.plan.dueBeforeAtMean(r.pubs[at], t) }
 
 func (r *rotation) back(int32, uint32) {} // The rotation comes by of its own accord.
 
@@ -243,7 +318,7 @@ type node struct {
 
 func newHeap(p *Plan, pubs []int) *heap {
 	h := &heap{
-		period: p.Period(),
+		period: p.PeriodOf(pubs[0]),
 		walks:  make([]walk, len(pubs)),
 		nodes:  make([]node, 0, len(pubs)),
 		held:   make([]bool, len(pubs)),

@@ -24,6 +24,14 @@ func (p Plan) WithDefaults() Plan {
 	if p.Churn != (Churn{}) {
 		setDefault(&p.Churn.Who, ChurnSubscribers)
 	}
+	if p.Offline != (Offline{}) {
+		setDefault(&p.Offline.Who, ChurnSubscribers)
+	}
+	if p.Readers.Count > 0 {
+		setDefault(&p.Readers.Every, defaultEvery)
+	}
+	p.settle()
+	p.settleStages()
 	return p
 }
 
@@ -54,6 +62,9 @@ func (p *Plan) Validate() error {
 	p.validateTopic(&f)
 	p.validateChurn(&f)
 	p.validateOffline(&f)
+	p.validateFlows(&f)
+	p.validateStages(&f)
+	p.validateExtras(&f)
 	return errors.Join(f...)
 }
 
@@ -109,22 +120,65 @@ func (p *Plan) validateLoad(f *faults) {
 const maxRun = Duration(1 << 51)
 
 func (p *Plan) validateTopic(f *faults) {
-	t := p.Topic
+	if len(p.Flows) == 0 { // Otherwise each has its own.
+		p.validateTemplate(f, p.Topic, p.Publishers)
+		f.unless(len(p.TopicName(MaxClients)) <= math.MaxUint16, "topic template %q makes Topic Names of more than 65535 bytes", p.Topic)
+	}
+	p.validateNames(f)
+}
+
+func (p *Plan) validateTemplate(f *faults, t string, publishers int) {
 	f.unless(t != "" && utf8.ValidString(t) && !strings.ContainsRune(t, 0), "topic template %q is empty, or not UTF-8, or contains U+0000", t)
 	f.unless(!strings.ContainsAny(t, "+#"), "topic template %q contains a wildcard: messages are published to Topic Names, which have none", t)
 	f.unless(!strings.HasPrefix(t, "$"), "topic template %q begins with $, which wildcards do not match and servers keep for themselves", t)
-	indexed := false
-	for i := 0; i < len(t); i++ {
-		if t[i] != '%' {
-			continue
-		}
-		i++
-		f.unless(i < len(t) && strings.IndexByte("ird%", t[i]) >= 0, "topic template %q: %% is followed by none of i, r, d, %%", t)
-		indexed = indexed || i < len(t) && t[i] == 'i'
-	}
-	f.unless(indexed || p.Publishers < 2, "topic template %q has no %%i, so that all %d publishers would share one Topic Name and their order could not be checked", t, p.Publishers)
-	f.unless(len(p.TopicName(MaxClients)) <= math.MaxUint16, "topic template %q makes Topic Names of more than 65535 bytes", t)
+	checkVerbs(f, "topic template", t, topicVerbs)
+	indexed := has(t, 'i') || has(t, 'c') || has(t, 'u')
+	f.unless(indexed || publishers < 2, "topic template %q has no %%i, so that all %d publishers would share one Topic Name and their order could not be checked", t, publishers)
+	f.unless(!has(t, 's') || !p.Retain, "topic template %q has a %%s, and every message would be retained: there would be no end of them", t)
 }
+
+// checkVerbs notes a % that is followed by none of the letters, or of rand_N.
+func checkVerbs(f *faults, what, t, letters string) {
+	wrong := false
+	expand(t, func(v verb) string {
+		wrong = wrong || v.letter != 'N' && strings.IndexByte(letters, v.letter) < 0
+		return ""
+	})
+	wrong = wrong || strings.HasSuffix(strings.ReplaceAll(t, "%%", ""), "%")
+	f.unless(!wrong, "%s %q: %% is followed by none of %s, rand_N", what, t, strings.Join(strings.Split(letters, ""), ", "))
+}
+
+func (p *Plan) validateNames(f *faults) {
+	checkVerbs(f, "client identifier template", p.ClientID, nameVerbs)
+	checkVerbs(f, "user name template", p.Username, nameVerbs)
+	clients := p.Clients()
+	f.unless(p.ClientID == "" || has(p.ClientID, 'i') || clients < 2, "client identifier template %q has no %%i, so that all %d clients would be one, and throw each other out", p.ClientID, clients)
+	f.unless(p.ClientID == "" || !has(p.ClientID, 'i') || has(p.ClientID, 'g') || len(p.Flows) == 0 && (p.Publishers == 0 || p.Subscribers == 0) || len(p.Groups) == 1,
+		"client identifier template %q has no %%g (the group; p and s for publishers and subscribers): their numbers begin with 0 each", p.ClientID)
+	f.unless(len(p.ClientIDs) == 0 || len(p.ClientIDs) >= clients, "there are %d client identifiers for %d clients", len(p.ClientIDs), clients)
+}
+
+func (p *Plan) validateExtras(f *faults) {
+	w, r := p.Wills, p.Readers
+	f.unless(w.Watchers >= 0 && w.Watchers <= MaxClients, "%d watchers of wills", w.Watchers)
+	f.unless(w.QoS <= 2, "wills of QoS %d: there are 0, 1 and 2", w.QoS)
+	f.unless(w.Delay >= 0, "a will delay of %s is negative", w.Delay)
+	f.unless(w.Delay == 0 || p.Version == 5, "a will delay needs MQTT 5.0")
+	f.unless(r.Count >= 0 && r.Count <= MaxClients, "%d readers", r.Count)
+	f.unless(r.Count == 0 || p.Retain, "there are readers of retained messages, and nothing is published with RETAIN")
+	f.unless(r.QoS <= 2, "readers of QoS %d: there are 0, 1 and 2", r.QoS)
+	f.unless(r.Count == 0 || r.Every > 0, "readers come every %s: it must be more than 0", r.Every)
+	f.unless(p.Decoys >= 0 && p.Decoys <= maxDecoys, "%d decoys: 0 to %d are possible, all in one SUBSCRIBE", p.Decoys, maxDecoys)
+	f.unless(p.SessionExpiry >= 0, "a session expiry of %s is negative", p.SessionExpiry)
+	f.unless(p.SessionExpiry == 0 || p.Version == 5, "a session expiry needs MQTT 5.0")
+	f.unless(p.PayloadMax == 0 || p.PayloadMax >= p.Payload && p.PayloadMax <= MaxPayload, "payloads of %d to %d bytes", p.Payload, p.PayloadMax)
+}
+
+// maxDecoys bounds one SUBSCRIBE; defaultEvery is how often a reader comes.
+const (
+	maxDecoys    = 1000
+	defaultEvery = Duration(1e9)
+)
 
 func (p *Plan) validateChurn(f *faults) {
 	c := p.Churn
@@ -145,10 +199,10 @@ func (p *Plan) validateOffline(f *faults) {
 	}
 	f.unless(o.At >= 0 && o.At < p.Duration, "the subscribers go offline %s into the measured part, which lasts %s", o.At, p.Duration)
 	f.unless(o.For > 0 && o.For < maxRun, "the subscribers are offline for %s: it must be more than 0 and less than %s", o.For, maxRun)
-	f.unless(p.Subscribers > 0, "there are no subscribers to be offline")
-	f.unless(p.SubscriberSession == Persistent, "subscribers are to be offline with %s sessions, for which nothing is queued: they must be %s", p.SubscriberSession, Persistent)
-	f.unless(min(p.PubQoS, p.SubQoS) > 0, "subscribers are to be offline at QoS 0, at which nothing has to be queued for them")
-	f.unless(!p.Closed, "subscribers are to be offline in a closed loop, which stops while they are")
-	f.unless(p.ShareName == "", "subscribers of a shared subscription are to be offline: nobody is promised what then comes")
+	f.unless(o.Who == "" || o.Who == ChurnSubscribers || o.Who == ChurnPublishers || o.Who == ChurnBoth, "offline are %q: there are %s, %s and %s", o.Who, ChurnSubscribers, ChurnPublishers, ChurnBoth)
+	f.unless(o.Who == ChurnPublishers || p.Subscribers > 0, "there are no subscribers to be offline")
+	f.unless(o.Who != ChurnPublishers || p.Publishers > 0, "there are no publishers to be offline")
+	f.unless(!p.Closed, "clients are to be offline in a closed loop, which stops while they are")
+	f.unless(!p.AnyShared(), "subscribers of a shared subscription are to be offline: nobody is promised what then comes")
 	f.unless(p.Churn.Rate == 0, "churn and being offline together: a client could not be told to leave twice")
 }

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -67,8 +68,22 @@ func TestValidate(t *testing.T) {
 		{offline(func(p *Plan) { p.Offline.At = -1 }), "into the measured part"},
 		{offline(func(p *Plan) { p.Offline = Offline{At: 1} }), "offline for 0s"},
 		{offline(func(p *Plan) { p.Subscribers = 0 }), "no subscribers to be offline"},
-		{offline(func(p *Plan) { p.SubscriberSession = Clean }), "clean sessions"},
-		{offline(func(p *Plan) { p.SubQoS = 0 }), "at QoS 0"},
+		{offline(func(p *Plan) { p.Offline.Who = "all" }), `offline are "all"`},
+		{offline(func(p *Plan) { p.Offline.Who = ChurnPublishers; p.Publishers, p.Rate = 0, 0 }), "no publishers to be offline"},
+		{func(p *Plan) { p.Topic = "a/%s/%i"; p.Retain = true }, "there would be no end"},
+		{func(p *Plan) { p.ClientID = "me" }, "all 20 clients would be one"},
+		{func(p *Plan) { p.ClientID = "me%i" }, "has no %g"},
+		{func(p *Plan) { p.ClientID = "me%g%i%x" }, "followed by none of"},
+		{func(p *Plan) { p.ClientIDs = []string{"a"} }, "1 client identifiers for 20 clients"},
+		{func(p *Plan) { p.Username = "u%c" }, "user name template"},
+		{func(p *Plan) { p.PayloadMax = 17; p.Payload = 20 }, "payloads of 20 to 17"},
+		{func(p *Plan) { p.Wills = Wills{Watchers: 1, Delay: 1} }, "will delay needs MQTT 5.0"},
+		{func(p *Plan) { p.Wills = Wills{Watchers: 1, QoS: 3} }, "wills of QoS 3"},
+		{func(p *Plan) { p.Readers = Readers{Count: 1, Every: 1} }, "nothing is published with RETAIN"},
+		{func(p *Plan) { p.Decoys = 1001 }, "1001 decoys"},
+		{func(p *Plan) { p.SessionExpiry = 1 }, "session expiry needs MQTT 5.0"},
+		{func(p *Plan) { p.Stages = []Stage{{For: -1, From: 1, To: 1}} }, "a stage lasts"},
+		{func(p *Plan) { p.Groups = []Group{{Name: "a", Count: 1, Session: Clean}} }, "no flow says what they do"},
 		{offline(func(p *Plan) { p.Closed, p.Rate = true, 0 }), "in a closed loop"},
 		{offline(func(p *Plan) { p.Pattern, p.ShareName, p.Version = FanIn, "g", 5 }), "nobody is promised"},
 		{offline(func(p *Plan) { p.Churn = Churn{Rate: 1, Who: ChurnPublishers} }), "churn and being offline"},
@@ -125,7 +140,7 @@ func TestPlanInJSON(t *testing.T) {
 		}
 	}
 	var back Plan
-	if err := json.Unmarshal(text, &back); err != nil || back != p {
+	if err := json.Unmarshal(text, &back); err != nil || !reflect.DeepEqual(back, p) {
 		t.Errorf("%v, got back %+v, want %+v", err, back, p)
 	}
 	if err := json.Unmarshal([]byte(`{"duration_s":"2m"}`), &back); err != nil || back.Duration != Duration(2*time.Minute) {
