@@ -1,7 +1,13 @@
 package broker
 
 import (
+	"context"
+	"fmt"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/coder/websocket"
 
 	"mqttbench/broker/packet"
 )
@@ -135,6 +141,292 @@ func TestAcksInOrder(t *testing.T) {
 		}
 		for _, i := range order {
 			sub.expectAck(packet.PUBREL, got[i])
+		}
+	})
+}
+
+// [v3.1.1 MQTT-3.1.2-7]: what is retained stays when the session of its publisher, or of a subscriber, ends.
+func TestRetainedOutlivesSession(t *testing.T) {
+	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
+		for qos := range packet.QoS(3) {
+			p := b.connect(v, "p", lasting)
+			p.publish("r", fmt.Sprint(qos), qos, retained)
+			p.subscribe("r", qos)
+			p.take("r", fmt.Sprint(qos))
+			p.leave()
+			b.connect(v, "p", clean).leave()
+			b.gone(0)
+			q := b.connect(v, "q")
+			q.subscribe("r", 2)
+			if m := q.take("r", fmt.Sprint(qos)); !m.Retain || m.QoS != qos {
+				t.Errorf("%+v", m)
+			}
+			q.leave()
+		}
+	})
+}
+
+// [v3.1.1 MQTT-3.1.2-12]: who has no will leaves none behind, though the session had one before.
+func TestNoWillUnasked(t *testing.T) {
+	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
+		watch := b.connect(v, "watch")
+		watch.subscribe("#", 2)
+		b.connect(v, "p", lasting, withWill("w", "x", 1, true)).leave()
+		b.gone(1)
+		b.connect(v, "p", lasting).vanish()
+		b.gone(1)
+		watch.sync()
+	})
+}
+
+// [v5 MQTT-3.1.2-21, 3.2.2-21, 3.2.2-22]: the Server Keep Alive is the one that holds, for those who
+// asked for more and for those who asked for none. 3.1.1 cannot say it, and keeps what was asked for.
+func TestServerKeepAlive(t *testing.T) {
+	waits(t)
+	overDrivers(t, Options{KeepAliveMax: time.Second}, func(t *testing.T, b *bench) {
+		long, none := b.connect(packet.V5, "long", keepAlive(1000)), b.connect(packet.V5, "none", keepAlive(0))
+		old := b.connect(packet.V311, "old", keepAlive(1000))
+		for _, p := range []*peer{long, none} {
+			if c := p.connack; !c.HasServerKeepAlive || c.ServerKeepAlive != 1 {
+				t.Errorf("Server Keep Alive %v %d, want 1", c.HasServerKeepAlive, c.ServerKeepAlive)
+			}
+			p.expectEnd(packet.KeepAliveTimeout)
+		}
+		old.sync()
+	})
+}
+
+// [v5 MQTT-3.2.2-18]: without a Topic Alias Maximum in CONNACK there are no aliases, not even the first.
+func TestNoTopicAliases(t *testing.T) {
+	overDrivers(t, Options{TopicAliasMaximum: -1}, func(t *testing.T, b *bench) {
+		p := b.connect(packet.V5, "p")
+		if n := p.connack.TopicAliasMaximum; n != 0 {
+			t.Errorf("Topic Alias Maximum %d", n)
+		}
+		p.sendPublish("a", "x", 0, pubProps(packet.Prop{ID: packet.PropTopicAlias, N: 1}))
+		p.expectEnd(packet.TopicAliasInvalid)
+	})
+}
+
+// [v5 MQTT-3.4.2-2, 3.4.2-3, and their like of the other answers, 3.9.2-1, 3.11.2-1, 3.2.2-19, 3.14.2-3, 3.14.2-4]: a client
+// whose packets may hardly be longer than an acknowledgement gets every answer, failed ones too, and none
+// carries a Reason String or User Property that would make it longer.
+func TestAnswersAreBare(t *testing.T) {
+	o := Options{
+		AllowSubscribe: func(_ string, filter []byte) bool { return string(filter) != "secret" },
+		AllowPublish:   func(_ string, name []byte) bool { return string(name) != "secret" },
+	}
+	overDrivers(t, o, func(t *testing.T, b *bench) {
+		const largest = 20 // What CONNACK needs, and less than any text.
+		p := b.connect(packet.V5, "p", maxPacketSize(largest))
+		for id := range p.connack.Props.All() {
+			if id.ID == packet.PropReasonString || id.ID == packet.PropUserProperty {
+				t.Errorf("CONNACK has %v", id.ID)
+			}
+		}
+		bare := func(want packet.Type, size int) {
+			t.Helper()
+			if f := p.next(want); f.Size > size {
+				t.Errorf("%v has %d bytes, more than %d: % x", want, f.Size, size, f.Body)
+			}
+		}
+		for _, name := range []string{"secret", "nobody"} {
+			p.sendPublish(name, "x", 1)
+			bare(packet.PUBACK, 5)
+			p.sendPublish(name, "x", 2)
+			bare(packet.PUBREC, 5)
+		}
+		p.sendAck(packet.PUBREL, 999, 0)
+		bare(packet.PUBCOMP, 5)
+		p.sendAck(packet.PUBREC, 999, 0)
+		bare(packet.PUBREL, 5)
+		p.sendSubscribe("secret", 1)
+		bare(packet.SUBACK, 6)
+		u := packet.Unsubscribe{ID: p.id(), Filters: [][]byte{[]byte("none")}}
+		p.send(u.Append(nil, packet.V5))
+		bare(packet.UNSUBACK, 6)
+		p.sendConnect("p")
+		bare(packet.DISCONNECT, largest)
+		p.expectEnd(0)
+	})
+}
+
+// [v5 3.14.2.2.2, MQTT-4.1.0-2]: DISCONNECT shortens and lengthens the life of a session, and forever.
+func TestExpiryOfDisconnectHolds(t *testing.T) {
+	waits(t)
+	overDrivers(t, Options{}, func(t *testing.T, b *bench) {
+		leave := func(id string, asked, changed uint32) {
+			p := b.connect(packet.V5, id, expiry(asked))
+			p.subscribe("a", 1)
+			d := packet.Disconnect{Props: packet.AppendProp(nil, packet.Prop{ID: packet.PropSessionExpiryInterval, N: changed})}
+			p.send(d.Append(nil, packet.V5))
+			p.expectEnd(0)
+		}
+		leave("shorter", 1000, 1)
+		leave("longer", 1, 1000)
+		leave("forever", 1, 0xFFFFFFFF)
+		b.await("the shorter one has ended", func() bool { return b.Stats().Sessions == 2 })
+		time.Sleep(1500 * time.Millisecond) // Past what the others had asked for first.
+		for id, want := range map[string]bool{"shorter": false, "longer": true, "forever": true} {
+			if p := b.connect(packet.V5, id, resume); p.connack.SessionPresent != want {
+				t.Errorf("%s: Session Present %v", id, p.connack.SessionPresent)
+			}
+		}
+	})
+}
+
+// [v5 MQTT-4.8.2-3, 3.8.4-8]: of a shared subscription each member has its own granted QoS.
+func TestSharedQoS(t *testing.T) {
+	overDrivers(t, Options{}, func(t *testing.T, b *bench) {
+		pub := b.connect(packet.V5, "pub")
+		var members []*peer
+		for granted := range packet.QoS(3) {
+			p := b.connect(packet.V5, fmt.Sprint("m", granted))
+			p.subscribe("$share/g/a", granted)
+			members = append(members, p)
+		}
+		const rounds = 4
+		for published := range packet.QoS(3) {
+			for range 3 * rounds {
+				pub.publish("a", fmt.Sprint(published), published)
+			}
+			for granted, p := range members {
+				for range rounds {
+					if m := p.take("a", fmt.Sprint(published)); m.QoS != min(published, packet.QoS(granted)) {
+						t.Errorf("published at %d, granted %d: QoS %d", published, granted, m.QoS)
+					}
+				}
+				p.sync()
+			}
+		}
+	})
+}
+
+// [v5 4.8.2]: a message goes to a member that is there, and never to one that has left or whose session has
+// ended, while the group changes; the rest keeps flowing.
+func TestSharedFlowsOn(t *testing.T) {
+	overDrivers(t, Options{}, func(t *testing.T, b *bench) {
+		pub, steady := b.connect(packet.V5, "pub"), b.connect(packet.V5, "steady")
+		steady.subscribe("$share/g/a", 2)
+		n := 0
+		publish := func(qos packet.QoS) {
+			t.Helper()
+			if code := pub.publish("a", fmt.Sprint(n), qos); code != packet.Success {
+				t.Fatalf("message %d: Reason Code %v", n, code)
+			}
+			n++
+		}
+		for round := range 12 {
+			p := b.connect(packet.V5, "comes and goes", onlyIf(round%3 == 0, expiry(1000)))
+			p.subscribe("$share/g/a", 2)
+			switch round % 4 {
+			case 0:
+				p.leave()
+			case 1:
+				p.vanish()
+			case 2:
+				p.unsubscribe("$share/g/a")
+			case 3:
+				b.connect(packet.V5, "comes and goes").subscribe("other", 0)
+			}
+			if round%4 < 2 {
+				b.gone(2)
+			}
+			for qos := range packet.QoS(3) {
+				publish(qos)
+				steady.take("a", fmt.Sprint(n-1))
+			}
+			steady.sync()
+		}
+	})
+}
+
+// [v5 MQTT-6.0.0-1 to 6.0.0-4] [v3.1.1 MQTT-6.0.0-1 to 6.0.0-4]: MQTT over WebSocket. Packets come in one frame,
+// a byte in each, and in fragments; the answers come in binary frames; text ends the connection, and
+// with it the will is published; who does not offer the subprotocol is not let in, also over 3.1.1.
+func TestWebSocket(t *testing.T) {
+	o := Options{Listen: []string{"ws://127.0.0.1:0/mqtt", "tcp://127.0.0.1:0"}}
+	overVersions(t, o, func(t *testing.T, b *bench, v packet.Version) {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		url := b.Addrs()[0]
+		dial := func(protocols ...string) (*websocket.Conn, error) {
+			c, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{Subprotocols: protocols})
+			if err == nil {
+				t.Cleanup(func() { c.CloseNow() })
+			}
+			return c, err
+		}
+		c, err := dial("other", "mqtt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Subprotocol() != "mqtt" {
+			t.Errorf("the subprotocol is %q", c.Subprotocol())
+		}
+		connect := packet.Connect{Version: v, CleanStart: true, ClientID: []byte("ws"), HasWill: true}
+		connect.Will = packet.Will{Topic: []byte("will"), Payload: []byte("x")}
+		sub := packet.Subscribe{ID: 1, Subs: []packet.Subscription{{Filter: []byte("a/#")}}}
+		pub := packet.Publish{Topic: []byte("a/b"), Payload: []byte(strings.Repeat("y", 300))}
+		wire := packet.AppendPing(pub.Append(sub.Append(connect.Append(nil), v), v), packet.PINGREQ)
+		// The first packets in one frame, then a byte in each, then one message of two fragments.
+		write := func(frame []byte) {
+			t.Helper()
+			if err := c.Write(ctx, websocket.MessageBinary, frame); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n := len(wire) - 200
+		write(wire[:n-20])
+		for _, octet := range wire[n-20 : n] {
+			write([]byte{octet})
+		}
+		w, err := c.Writer(ctx, websocket.MessageBinary)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Write(wire[n : n+100])
+		w.Write(wire[n+100:])
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var got []byte
+		for _, want := range []packet.Type{packet.CONNACK, packet.SUBACK, packet.PUBLISH, packet.PINGRESP} {
+			for {
+				f, err := packet.Next(got, 0)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if f.Size > 0 {
+					if f.Type != want {
+						t.Fatalf("got %v, want %v", f.Type, want)
+					}
+					got = got[f.Size:]
+					break
+				}
+				kind, more, err := c.Read(ctx)
+				if err != nil || kind != websocket.MessageBinary {
+					t.Fatalf("%v %v, want %v", kind, err, want)
+				}
+				got = append(got, more...)
+			}
+		}
+
+		plain := &bench{&Server{addrs: b.Addrs()[1:]}, t} // To dial the other listener.
+		watch := plain.connect(v, "watch")
+		watch.subscribe("will", 0)
+		if err := c.Write(ctx, websocket.MessageText, packet.AppendPing(nil, packet.PINGREQ)); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := c.Read(ctx); websocket.CloseStatus(err) != websocket.StatusUnsupportedData {
+			t.Errorf("after a text frame: %v", err)
+		}
+		watch.take("will", "x")
+
+		for _, protocols := range [][]string{nil, {"chat"}, {"mqttv3.1"}} {
+			if _, err := dial(protocols...); err == nil {
+				t.Errorf("%q was let in", protocols)
+			}
 		}
 	})
 }
