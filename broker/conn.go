@@ -79,6 +79,7 @@ func (c *conn) Receive(b []byte) (int, error) {
 	if err != nil {
 		l.n.refused.count(err)
 		c.refuse(err)
+		err = l.note(err)
 	}
 	c.flush()
 	l.n.bytesIn += uint64(n)
@@ -98,13 +99,18 @@ func (c *conn) consume(b []byte) (n int, err error) {
 	for err == nil && n < len(b) {
 		var f packet.Frame
 		if f, err = packet.Next(b[n:], c.loop.s.o.MaxPacket); err != nil || f.Size == 0 {
+			c.loop.culprit = packet.Type(b[n] >> 4)
 			break
 		}
 		if isAck(f.Type) {
-			n, err = c.acknowledged(b, n)
+			if n, err = c.acknowledged(b, n); err != nil {
+				c.loop.culprit = f.Type
+			}
 			continue
 		}
-		err = c.handle(f)
+		if err = c.handle(f); err != nil {
+			c.loop.culprit = f.Type
+		}
 		n += f.Size
 		c.loop.n.packetsIn++
 	}
@@ -120,6 +126,7 @@ const maxConnect = 512 << 10
 
 // first expects the CONNECT that everything begins with, [v5 MQTT-3.1.0-1].
 func (c *conn) first(b []byte) (int, error) {
+	c.loop.culprit = packet.Type(b[0] >> 4)
 	f, err := packet.Next(b, min(c.loop.s.o.MaxPacket, maxConnect))
 	if err != nil || f.Size == 0 {
 		return 0, err
@@ -189,11 +196,9 @@ func (c *conn) Closed(err error) {
 		c.detach()
 		l.ledger.closed(c)
 		l.s.online.Add(-1)
-		l.s.debug("connection closed", c.client.id, err)
-	} else if c.tc != nil && l.s.logs() {
-		l.s.debug("connection closed before CONNECT", c.tc.RemoteAddr().String(), err)
 	}
 	if c.tc != nil {
+		l.tellClosed(c, err)
 		l.s.closed()
 	}
 }

@@ -16,6 +16,7 @@ func (c *conn) connect(f packet.Frame) error {
 		return c.refuseMalformed(p.Version, err)
 	}
 	if err := c.admit(&p); err != nil {
+		c.loop.claimant = string(p.ClientID)
 		return c.refuseConnect(p.Version, err)
 	}
 	assigned := len(p.ClientID) == 0
@@ -25,6 +26,7 @@ func (c *conn) connect(f packet.Frame) error {
 	c.adopt(&p)
 	if err := c.attach(&p, assigned); err != nil {
 		c.loop.s.online.Add(-1)
+		c.loop.claimant = string(p.ClientID)
 		return c.refuseConnect(p.Version, err)
 	}
 	c.loop.n.connects++

@@ -3,7 +3,6 @@ package broker
 import (
 	"bytes"
 	"errors"
-	"strings"
 	"sync/atomic"
 
 	"mqttbench/broker/packet"
@@ -104,8 +103,14 @@ var slash = []byte{'/'}
 
 // filterCost is what a Topic Filter counts against Options.MaxFilterBytes: its bytes, and an allowance for
 // its place in the tree, which has a node for each level.
-func filterCost(filter string) int {
-	return len(filter) + filterOverhead + levelOverhead*strings.Count(filter, "/")
+func filterCost[T string | []byte](filter T) int {
+	levels := 0
+	for i := range len(filter) {
+		if filter[i] == '/' {
+			levels++
+		}
+	}
+	return len(filter) + filterOverhead + levelOverhead*levels
 }
 
 const (
@@ -189,3 +194,16 @@ func (l *loop) retainable(name string, cost int64) bool {
 
 // retainedLen is how many messages clients have had retained: without the broker's own.
 func (s *Server) retainedLen() int { return s.retained.Len() - int(s.sysTopics.Load()) }
+
+// countLimitLocked says which limit of the session kept a message from being sent at once.
+func (l *loop) countLimitLocked(cl *client, c *conn, v session.Verdict) {
+	limits := &l.s.o.SessionLimits
+	switch {
+	case v == session.Full && cl.sess.Inflight()+cl.sess.Queued() >= limits.MaxQueued:
+		l.n.refused.QueueMessages++
+	case v == session.Full:
+		l.n.refused.QueueBytes++
+	case c != nil && cl.sess.Inflight() >= limits.MaxInflight:
+		l.n.refused.Inflight++
+	}
+}

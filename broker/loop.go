@@ -26,6 +26,11 @@ type loop struct {
 	cache matchCache
 	n     counters
 
+	culprit  packet.Type // Of the packet that consume has refused.
+	claimant string      // Whose CONNECT it was.
+	closings ration      // Of the lines about connections that ended,
+	refusals ration      // and of those about clients that stay.
+
 	// Scratch, owned by the loop. acks is empty between turns.
 	acks    []byte // Answers to the packets of one read.
 	out     []byte // Packets of a queue that is being drained.

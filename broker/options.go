@@ -60,6 +60,7 @@ type Options struct {
 	// The following limit what clients may have the broker keep. Negative: no limit.
 	MaxSessions      int // Sessions, connected or not. Default: 1,000,000.
 	MaxSubscriptions int // Topic Filters of one client. Default: 10,000.
+	MaxFilterBytes   int // Bytes of the Topic Filters of one client, an allowance for their index included. Default: 4 MiB.
 	MaxTopicLevels   int // Levels of a Topic Name or Topic Filter. Default: 128.
 	MaxRetained      int // Retained messages. Default: 1,000,000.
 	MaxRetainedBytes int // Bytes of retained messages, an allowance for their index included. Default: 1 GiB.
@@ -117,6 +118,7 @@ const (
 
 	defaultMaxSessions      = 1_000_000
 	defaultMaxSubscriptions = 10_000
+	defaultMaxFilterBytes   = 4 << 20
 	defaultMaxTopicLevels   = 128
 	defaultMaxRetained      = 1_000_000
 	defaultMaxRetainedBytes = 1 << 30
@@ -147,12 +149,24 @@ func (o Options) withDefaults() (Options, error) {
 	orDefault(&o.ConnectTimeout, defaultConnectTimeout)
 	orDefault(&o.MaxSessions, defaultMaxSessions)
 	orDefault(&o.MaxSubscriptions, defaultMaxSubscriptions)
+	orDefault(&o.MaxFilterBytes, defaultMaxFilterBytes)
 	orDefault(&o.MaxTopicLevels, defaultMaxTopicLevels)
 	orDefault(&o.MaxRetained, defaultMaxRetained)
 	orDefault(&o.MaxRetainedBytes, defaultMaxRetainedBytes)
 	orDefault(&o.Version, defaultVersion)
 	o.TopicAliasMaximum = max(o.TopicAliasMaximum, 0)
-	return o, o.check()
+	err := o.check()
+	o.SessionLimits = o.SessionLimits.WithDefaults()
+	return o, err
+}
+
+// Defaults are the options that the zero value stands for.
+func Defaults() Options {
+	o, err := Options{}.withDefaults()
+	if err != nil {
+		panic(err)
+	}
+	return o
 }
 
 func orDefault[T int | time.Duration | string](v *T, d T) {

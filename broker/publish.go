@@ -100,11 +100,13 @@ func (c *conn) forward(p *packet.Publish) packet.ReasonCode {
 	l.n.payloadIn[p.QoS] += uint64(len(p.Payload))
 	if isSys(p.Topic) {
 		l.n.dropped.NotAuthorized++
+		l.tellRefused(c, packet.PUBLISH, p.Topic, packet.NotAuthorized, "$SYS is the broker's own")
 		return packet.NotAuthorized
 	}
 	if allow := l.s.o.AllowPublish; allow != nil && !allow(c.client.id, p.Topic) {
 		// 3.1.1 has no way to say so, and the answer must be positive, [v3.1.1 MQTT-3.3.5-2].
 		l.n.dropped.NotAuthorized++
+		l.tellRefused(c, packet.PUBLISH, p.Topic, packet.NotAuthorized, "not authorized")
 		return packet.NotAuthorized
 	}
 	l.pub = publication{
@@ -112,7 +114,11 @@ func (c *conn) forward(p *packet.Publish) packet.ReasonCode {
 		from: c.client, expiry: p.Expiry, hasExpiry: p.HasExpiry,
 		qos: p.QoS, retain: p.Retain,
 	}
-	return l.publish(&l.pub).reason()
+	o := l.publish(&l.pub)
+	if o.refused > 0 || o.lost {
+		l.tellRefused(c, packet.PUBLISH, p.Topic, o.reason(), o.rule())
+	}
+	return o.reason()
 }
 
 // forwardedProps is what subscribers get to see of a PUBLISH's properties: all in

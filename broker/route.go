@@ -26,6 +26,14 @@ func (o outcome) reason() packet.ReasonCode {
 	return packet.Success
 }
 
+// rule is what was in the way of a publication.
+func (o outcome) rule() string {
+	if o.refused == 0 {
+		return "retained messages or their bytes"
+	}
+	return "messages or bytes queued for one session"
+}
+
 // publish makes p retained, if it asks for that, and brings it to its subscribers.
 //
 // Retained comes first: a SUBSCRIBE on another loop inserts first and then looks
@@ -192,6 +200,9 @@ func (d *delivery) promiseLocked(to *recipient) session.Verdict {
 		return session.Full // Retained messages wait for room in the session, and are older.
 	}
 	out, v := cl.sess.Offer(d.message(), to.qos, to.retain, to.ids, cl.hasRoomLocked(c))
+	if v != session.Send {
+		d.loop.countLimitLocked(cl, c, v)
+	}
 	if d.loop.ledger != nil && v != session.Full {
 		d.recordLocked(to, out.ID)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -272,15 +271,4 @@ func (s *Server) ask(l *loop) counters {
 	}
 	<-s.stopped
 	return l.n
-}
-
-// logs reports whether debug says anything.
-func (s *Server) logs() bool {
-	return s.o.Logger.Enabled(context.Background(), slog.LevelDebug)
-}
-
-func (s *Server) debug(what, client string, err error) {
-	if s.logs() {
-		s.o.Logger.Debug(what, "client", client, "error", err)
-	}
 }

@@ -58,17 +58,19 @@ func (l *loop) trim() {
 func (c *conn) subscribeLocked(s *packet.Subscription, subID uint32) packet.ReasonCode {
 	l, cl := c.loop, c.client
 	if allow := l.s.o.AllowSubscribe; allow != nil && !allow(cl.id, s.Filter) {
+		l.tellRefused(c, packet.SUBSCRIBE, s.Filter, packet.NotAuthorized, "not authorized")
 		return packet.NotAuthorized
 	}
 	if tooDeep(s.Filter, l.s.o.MaxTopicLevels) {
 		l.n.refused.TopicLevels++
+		l.tellRefused(c, packet.SUBSCRIBE, s.Filter, packet.TopicFilterInvalid, "levels of a topic")
 		return packet.TopicFilterInvalid
 	}
-	filter := string(s.Filter)
-	if most := l.s.o.MaxSubscriptions; most > 0 && cl.filters.len() >= most && !cl.filters.has(filter) {
-		l.n.refused.Subscriptions++
+	if rule := l.roomForFilterLocked(cl, s.Filter); rule != "" {
+		l.tellRefused(c, packet.SUBSCRIBE, s.Filter, packet.QuotaExceeded, rule)
 		return packet.QuotaExceeded
 	}
+	filter := string(s.Filter)
 	if cl.number == 0 {
 		if cl.number = l.s.numbers.give(cl); cl.number == 0 {
 			return packet.QuotaExceeded
@@ -89,6 +91,22 @@ func (c *conn) subscribeLocked(s *packet.Subscription, subID uint32) packet.Reas
 		l.wanted = append(l.wanted, *s)
 	}
 	return packet.ReasonCode(s.QoS)
+}
+
+// roomForFilterLocked is "" if the client may have another Topic Filter, or has this one already; else it is the limit that is met.
+func (l *loop) roomForFilterLocked(cl *client, filter []byte) string {
+	o := &l.s.o
+	many := o.MaxSubscriptions > 0 && cl.filters.len() >= o.MaxSubscriptions
+	large := o.MaxFilterBytes > 0 && cl.filters.size()+filterCost(filter) > o.MaxFilterBytes
+	if !many && !large || cl.filters.has(string(filter)) {
+		return ""
+	}
+	if many {
+		l.n.refused.Subscriptions++
+		return "subscriptions of a client"
+	}
+	l.n.refused.FilterBytes++
+	return "bytes of a client's filters"
 }
 
 // wantsRetained is Retain Handling, [v5 3.8.3.1], and that shared subscriptions get

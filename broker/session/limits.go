@@ -19,7 +19,8 @@ const (
 	maxSpan = 65535
 )
 
-func (l Limits) withDefaults() Limits {
+// WithDefaults fills in what is zero.
+func (l Limits) WithDefaults() Limits {
 	l.MaxQueued = orDefault(l.MaxQueued, defaultMaxQueued, math.MaxInt32)
 	l.MaxQueuedBytes = orDefault(l.MaxQueuedBytes, defaultMaxQueuedBytes, math.MaxInt)
 	l.MaxInflight = orDefault(l.MaxInflight, maxSpan, maxSpan)

@@ -36,7 +36,7 @@ const (
 
 // Init makes a zero Session ready.
 func (s *Session) Init(l Limits) {
-	l = l.withDefaults()
+	l = l.WithDefaults()
 	*s = Session{
 		maxQueued:   uint32(l.MaxQueued),
 		maxBytes:    l.MaxQueuedBytes,

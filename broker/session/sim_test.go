@@ -135,7 +135,7 @@ func (w *world) fail(format string, args ...any) {
 
 func newWorld(t testing.TB, cfg worldConfig) *world {
 	w := &world{t: t, cfg: cfg, s: newSession(cfg.limits), received: map[packet.ID]bool{}}
-	w.cfg.limits = cfg.limits.withDefaults()
+	w.cfg.limits = cfg.limits.WithDefaults()
 	if cfg.firstID != 0 {
 		w.s.base = cfg.firstID
 	}
