@@ -33,7 +33,7 @@ func runDurable(spec string) error {
 	if err != nil {
 		return err
 	}
-	o := Options{Sync: level, Listen: parts[2:3], DataDir: parts[3], Loops: 2}
+	o := Options{Sync: level, Listen: parts[2:3], DataDir: parts[3], Loops: 3}
 	if parts[1] == "goroutine" {
 		o.Driver = transport.Goroutine
 	}

@@ -36,23 +36,24 @@
 //
 // With Options.DataDir sessions, what they were promised and retained messages survive
 // kill -9, or the end of the machine. Each callback of a loop writes what it has promised to
-// one batch of a journal (ledger.go), and whatever it puts to a connection leaves at once or waits until
-// a batch is durable (held.go), in the order of its connection. Nobody waits for a disk: a
+// one batch of a journal, which all loops share (ledger.go), and whatever it puts to a connection leaves at once or
+// waits until a batch is durable (held.go), in the order of its connection. Nobody waits for a disk: a
 // client that asks for more than the disk takes is not read for a while. What is stored,
 // and what must wait for what, is in package journal. When the store fails nothing is acknowledged any
 // more: all connections are closed, and Run returns the reason.
 //
 // # Goroutines and locks
 //
-// The package starts no goroutine: all code runs on the transport's loops, save
-// the methods of Server.
+// All code runs on the transport's loops, save the methods of Server and, with a data directory, the
+// cutter of the ledger (ledger.go).
 //
-// At most two locks are held at a time, in this order, and with a data directory ledger.mu
-// before them, for the whole of a callback:
+// At most two locks are held at a time, in this order, and with a data directory ledger.cut
+// before them, shared, for the whole of a callback:
 //
 //  1. a shard of the directory (directory.go)
 //  2. client.mu
-//  3. any of: numbers.mu, deadlines.mu, the locks inside topic and transport
+//  3. any of: numbers.mu, deadlines.mu, the locks inside topic and transport; those of the ledger, which
+//     nest in the order ledger.retaining, ledger.numbersMu, ledger.mu, and kept.mu, loop.holdMu
 //
 // No lock is held while a second client's is taken, and none across a system call.
 package broker

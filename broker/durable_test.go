@@ -26,9 +26,10 @@ func (b *bench) stall() (proceed func()) {
 	g.cancel()
 	return func() {
 		b.t.Helper()
-		g.mu.Lock()
+		g.cut.Lock()
+		g.endBatch()
 		last := g.next - 1
-		g.mu.Unlock()
+		g.cut.Unlock()
 		b.await("the batch is durable", func() bool { return g.store.Durable() >= last })
 		g.told(last)
 	}
@@ -178,9 +179,13 @@ func TestBrake(t *testing.T) {
 				}
 			}()
 			braked := func() bool {
-				b.ledger.mu.Lock()
-				defer b.ledger.mu.Unlock()
-				return b.client("pub").kept.paused
+				cl := b.client("pub")
+				cl.mu.Lock()
+				k := cl.kept
+				cl.mu.Unlock()
+				k.mu.Lock()
+				defer k.mu.Unlock()
+				return k.paused
 			}
 			b.await("it is not read", braked)
 			before := b.Stats().Received[1]

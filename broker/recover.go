@@ -28,9 +28,8 @@ func (s *Server) openLedger() error {
 		return err
 	}
 	wall, clock := time.Now().UnixNano(), transport.Clock()
-	g := &ledger{store: st, shift: wall - clock, outbox: s.o.Outbox}
-	g.w.To = &g.batch
-	if err := g.recover(s, wall, clock); err != nil {
+	g := &ledger{store: st, shift: wall - clock, outbox: s.o.Outbox, wake: make(chan struct{}, 1)}
+	if err := g.scribe().recover(s, wall, clock); err != nil {
 		return errors.Join(err, st.Close())
 	}
 	s.ledger = g
@@ -38,7 +37,7 @@ func (s *Server) openLedger() error {
 	return nil
 }
 
-func (g *ledger) recover(s *Server, wall, clock int64) error {
+func (g *scribe) recover(s *Server, wall, clock int64) error {
 	if r := g.store.Recovery(); r.Lost > 0 || r.Cut > 0 || r.MachineDown {
 		s.o.Logger.Warn("acknowledged messages may be lost", "batches", r.Lost, "machine went down", r.MachineDown)
 	}
@@ -52,7 +51,7 @@ func (g *ledger) recover(s *Server, wall, clock int64) error {
 	}
 	g.sessions = block[journal.SessionID]{found.NextSession, found.NextSession}
 	g.messages = block[journal.MessageID]{found.NextMessage, found.NextMessage}
-	g.reserve(1, 1) // So there is a first batch, and it tells the number.
+	g.reserveLocked(1, 1) // So there is a first batch, and it tells the number.
 	for _, id := range found.Orphans {
 		g.w.DropMessage(id)
 	}
@@ -61,7 +60,8 @@ func (g *ledger) recover(s *Server, wall, clock int64) error {
 	}
 	shared := make(map[journal.MessageID]*storedMessage, len(found.Messages))
 	for id, m := range found.Messages {
-		shared[id] = &storedMessage{id, m.Refs}
+		shared[id] = &storedMessage{id: id}
+		shared[id].refs.Store(int32(m.Refs))
 	}
 	seen := make(map[string]bool, len(found.Sessions))
 	for _, rs := range found.Sessions {
@@ -76,10 +76,11 @@ func (g *ledger) recover(s *Server, wall, clock int64) error {
 	number, _ := g.store.Append(&g.batch)
 	g.next = number + 1
 	g.batch.Reset()
+	g.some.Store(false)
 	return nil
 }
 
-func (g *ledger) takeRetained(s *Server, m *session.Message, now int64) {
+func (g *scribe) takeRetained(s *Server, m *session.Message, now int64) {
 	if m.Expires != 0 && m.Expires <= now {
 		g.w.Unretain(m.Topic)
 		return
@@ -90,7 +91,7 @@ func (g *ledger) takeRetained(s *Server, m *session.Message, now int64) {
 
 // takeSession makes the client of a session. What has become due while there was no
 // broker, its will or its end, is due now.
-func (g *ledger) takeSession(s *Server, rs *journal.Session, shared map[journal.MessageID]*storedMessage, clock int64) error {
+func (g *scribe) takeSession(s *Server, rs *journal.Session, shared map[journal.MessageID]*storedMessage, clock int64) error {
 	cl := &client{
 		id:     rs.ClientID,
 		expiry: rs.Expiry,
@@ -161,6 +162,8 @@ func (g *ledger) watch(s *Server) {
 		}
 		g.told(durable)
 	})
+	g.ended = make(chan struct{})
+	go g.cutter()
 }
 
 // fail ends all connections. What waits for the store waits for ever: nothing is acknowledged any more.
@@ -180,6 +183,9 @@ func (g *ledger) close() error {
 	}
 	if g.cancel != nil {
 		g.cancel()
+		close(g.wake) // No callback is under way, and the store does not call any more.
+		<-g.ended
+		g.endBatch()
 	}
 	return g.store.Close()
 }

@@ -16,6 +16,7 @@ import (
 // store may have found the old one. The garbage collector is the grace period.
 func (l *loop) retain(p *publication) bool {
 	s, name := l.s, string(p.name)
+	defer l.ledger.retain()()
 	if len(p.payload) == 0 {
 		if old, existed := s.retained.Delete(name); existed {
 			s.retainedBytes.Add(-costOf(old))
@@ -40,6 +41,7 @@ func (l *loop) retain(p *publication) bool {
 // taken its place it goes back there.
 func (l *loop) forgetRetained(name string, m *session.Message) {
 	s := l.s
+	defer l.ledger.retain()()
 	old, existed := s.retained.Delete(name)
 	if existed && old != m {
 		old, existed = s.retained.Set(name, old)

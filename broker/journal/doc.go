@@ -39,9 +39,9 @@
 //
 // # How the server is to use it
 //
-// The server (its files ledger.go, held.go and recover.go) has one Writer and one Batch, under a lock
-// that orders what its loops do. It hands a Batch over with everything that must hold together, and notes the number it is
-// given with the acknowledgement that waits for it; acknowledgements stand in one queue
+// The server (its files ledger.go, held.go and recover.go) has a Writer for each loop and one Batch for all of
+// them, and writes the records of one session in the order in which it changes. It hands a Batch over with everything that must hold together, and notes its
+// number with the acknowledgement that waits for it; acknowledgements stand in one queue
 // for each connection, and the loop sends them as far as the store has got. Nobody waits.
 //
 // Four gates make exactly-once hold across a crash. Nothing to the right is

@@ -107,6 +107,13 @@ func (s *Store) makeRoomLocked(b *Batch) {
 // Durable is the number of the newest durable batch.
 func (s *Store) Durable() uint64 { return s.durable.Load() }
 
+// IsIdle reports whether everything that was appended is durable.
+func (s *Store) IsIdle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.durable.Load() >= s.number
+}
+
 // Pressure reports what Append would. It becomes false when half of MaxWaiting is written, always
 // before subscribers are told.
 func (s *Store) Pressure() bool { return s.pressure.Load() }
