@@ -10,6 +10,8 @@ SYNOPSIS
   mqttbench run PROFILE [FLAGS]      a workload that is kept as a file; flags have the last word
   mqttbench profiles [NAME]          list those that come with mqttbench, or print one
   mqttbench report DIR...            print results again, and make their pages and charts anew
+  mqttbench growth --by SETTING DIR... what a message costs as clients, fan-out, payload or queues grow
+  mqttbench table DIR...             brokers side by side over several workloads, in Markdown
 
   mqttbench calibrate                what generator and kernel can do by themselves here, for later runs to be held against
   mqttbench selftest [--quick]       does the instrument find exactly what is injected? In half a minute
