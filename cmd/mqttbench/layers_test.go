@@ -17,6 +17,7 @@ import (
 var layers = `
 broker/packet:
 broker/topic:
+broker/auth:        github.com/xdg-go/scram golang.org/x/crypto/argon2
 broker/session:     broker/packet
 broker/journal:     broker/packet broker/session
 broker/store:       github.com/cockroachdb/pebble/v2
