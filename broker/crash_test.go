@@ -54,12 +54,17 @@ func runDurable(spec string) error {
 }
 
 // TestKilled kills a broker under load, again and again, and starts it on the same directory.
-// What was acknowledged must be delivered, QoS 2 exactly once, all in order, and each CONNECT
-// must find its session.
+// Now and then it is killed while it starts. What was acknowledged must be delivered, QoS 2 exactly once, all in
+// order, each CONNECT must find its session, and the newest retained message must be the newest.
 //
-// MQTTBENCH_KILLS sets the number of rounds.
+// MQTTBENCH_KILLS sets the number of rounds of each of the four tests, MQTTBENCH_SEED the instants:
+//
+//	MQTTBENCH_KILLS=200 go test ./broker -run 'TestKilled$' -v -timeout 1h
 func TestKilled(t *testing.T) {
 	rounds := 6
+	if testing.Short() {
+		rounds = 3
+	}
 	if n, err := strconv.Atoi(os.Getenv("MQTTBENCH_KILLS")); err == nil {
 		rounds = n
 	}
@@ -82,12 +87,16 @@ type victim struct {
 	pubs    []*author
 	subs    []*reader
 	random  *rand.Rand
+	early   int           // How often it was killed while it started.
 	restart time.Duration // All of them together.
 }
 
 func newVictim(t *testing.T, level store.Sync, driver string) *victim {
 	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	if n, err := strconv.ParseUint(os.Getenv("MQTTBENCH_SEED"), 10, 64); err == nil {
+		seed = n
+	}
+	t.Logf("MQTTBENCH_SEED=%d", seed)
 	v := &victim{
 		t: t, spec: level.String() + " " + driver, dir: t.TempDir(), url: "tcp://127.0.0.1:0",
 		random: rand.New(rand.NewPCG(seed, 0)),
@@ -105,12 +114,30 @@ func newVictim(t *testing.T, level store.Sync, driver string) *victim {
 	return v
 }
 
-func (v *victim) start() {
-	v.t.Helper()
-	begin := time.Now()
+func (v *victim) command() *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), durableEnv+"="+v.spec+" "+v.url+" "+v.dir)
 	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// startInVain kills a broker while it reads what it is to remember, or has just done so.
+func (v *victim) startInVain() {
+	v.t.Helper()
+	cmd := v.command()
+	if err := cmd.Start(); err != nil {
+		v.t.Fatal(err)
+	}
+	time.Sleep(time.Duration(v.random.IntN(60_000)) * time.Microsecond)
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait() // It was killed.
+	v.early++
+}
+
+func (v *victim) start() {
+	v.t.Helper()
+	begin := time.Now()
+	cmd := v.command()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		v.t.Fatal(err)
@@ -154,6 +181,9 @@ func (v *victim) run(rounds int) {
 			time.Sleep(time.Duration(v.random.IntN(60_000)) * time.Microsecond)
 			v.kill()
 		})
+		for v.random.IntN(4) == 0 {
+			v.startInVain()
+		}
 		v.start()
 	}
 	v.round(0, 0, v.settle)
@@ -196,7 +226,31 @@ func (v *victim) settle() {
 		time.Sleep(5 * time.Millisecond)
 	}
 	time.Sleep(20 * time.Millisecond) // For what is too much.
+	v.checkRetained()
 	v.kill()
+}
+
+// checkRetained asks for the retained message of each author that publishes such.
+func (v *victim) checkRetained() {
+	for _, a := range v.pubs {
+		if !a.retain || a.count() == 0 {
+			continue
+		}
+		r := reader{wire: wire{id: "late", version: packet.V5}, qos: 1}
+		if err := r.connect(v.url); err != nil {
+			v.t.Error(err)
+			return
+		}
+		r.conn.SetDeadline(time.Now().Add(patience))
+		if err := r.subscribe("t/" + a.id); err != nil {
+			v.t.Error(err)
+		} else if f, err := r.read(); err != nil {
+			v.t.Errorf("no retained message of %s: %v", a.id, err)
+		} else if failed := r.take(f); failed != "" || r.newest(a.id) != a.count() {
+			v.t.Errorf("the retained message of %s is %d, want %d %s", a.id, r.newest(a.id), a.count(), failed)
+		}
+		r.conn.Close()
+	}
 }
 
 func (v *victim) settled() bool {
@@ -246,7 +300,8 @@ func (v *victim) check(rounds int) {
 		}
 		v.t.Logf("%s: %d came again with QoS 1", r.id, again)
 	}
-	v.t.Logf("%d rounds, %d messages, all there; restart takes %v", rounds, total, v.restart/time.Duration(rounds+1))
+	v.t.Logf("%d rounds and %d kills during the start; %d messages were acknowledged, each is there %d times; restart takes %v",
+		rounds, v.early, total, len(v.subs), v.restart/time.Duration(rounds+1))
 	if rounds > 0 && total == 0 {
 		v.t.Error("nothing was ever acknowledged")
 	}
