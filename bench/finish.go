@@ -96,12 +96,44 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 	}
 	s.Validity, s.Gates = measure.Judge(r.evidence(s, totals, unsent))
 	s.Steady = r.steady(l.writer.Run().Intervals)
+	s.Recoveries = r.recoveries()
 	if err != nil && !s.Interrupted {
 		s.Outcome = result.Failed
 		s.Errors = append([]result.ErrorCount{{Text: err.Error(), Count: 1, First: l.seconds(transport.Clock())}}, s.Errors...)
 	}
+	if err := measure.Sane(s); err != nil {
+		s.Gates = append(s.Gates, result.Gate{Name: result.SanityGate, Value: 1, Unit: "1", Fails: result.ValidityInvalid,
+			Advice: "the figures contradict each other, which is a mistake in mqttbench and not in the broker: " + err.Error()})
+	}
 	s.Judge()
 	return s
+}
+
+// recoveries tells how long the consequences of faults lasted, and marks them on the charts over time.
+func (r *run) recoveries() (all []result.Recovery) {
+	var outages []measure.Outage
+	clock := func(seconds float64) int64 { return r.origin + int64(seconds*1e9) }
+	for _, e := range r.log.writer.Run().Events {
+		if e.Kind == result.EventFault {
+			outages = append(outages, measure.Outage{From: clock(e.At), To: clock(max(e.At, e.Until)), Name: e.Name})
+		}
+	}
+	if len(outages) == 0 || r.start == 0 {
+		return nil
+	}
+	_, points := r.course()
+	for _, x := range measure.Recoveries(points, outages) {
+		y := result.Recovery{Fault: x.Name, Faults: x.Count, Ended: r.log.seconds(x.To), Recovered: x.Back >= 0}
+		e := result.Event{At: y.Ended, Kind: result.EventRecover, Name: "not recovered", Text: fmt.Sprintf("rate and latency were not again what they had been, after: %s", x.Name)}
+		if y.Recovered {
+			y.Seconds = math.Round(float64(x.Back)/measure.Beat) * measure.Beat / 1e9
+			e.Until, e.Name = y.Ended+y.Seconds, "recovered"
+			e.Text = fmt.Sprintf("rate and latency were again what they had been %.1f s after: %s", y.Seconds, x.Name)
+		}
+		r.log.writer.Event(&e)
+		all = append(all, y)
+	}
+	return all
 }
 
 // connecting is what the connect phase took; nil if it was not completed.
@@ -252,6 +284,9 @@ func (r *run) evidence(s *result.Summary, t *measure.Totals, unsent int64) measu
 	if !s.Interrupted { // Who is interrupted leaves things undone.
 		e.Missed = unsent
 	}
+	if e.Published {
+		e.Arrivals = r.arrivals()
+	}
 	seconds := float64(l.end.at-l.begin.at) / 1e9
 	e.SentRate = float64(t.Measured.Sent) / s.Measured.Seconds
 	if c := s.Cost.Generator; c != nil {
@@ -284,7 +319,7 @@ func duration(seconds float64) time.Duration { return time.Duration(seconds * 1e
 // it had warmed up and stayed as it was.
 func (r *run) steady(intervals []result.Interval) result.Steady {
 	var st result.Steady
-	if r.cfg.Events == nil && r.plan.Offline.For == 0 && r.start != 0 {
+	if r.cfg.Events == nil && r.plan.Offline.For == 0 && len(r.plan.Stages) == 0 && r.start != 0 {
 		st = measure.Settled(r.course())
 	}
 	r.backlogGrows(&st, intervals)

@@ -117,7 +117,12 @@ type publisher struct {
 	ledger *measure.Publisher
 	sends  measure.Sends
 	epoch  uint32 // Connections that have ended.
-	next   uint32 // Closed loop: the sequence number of the next message.
+
+	period   float64 // Mean gap between two messages, ns; 0: it changes with time, or nothing is due.
+	lastSent int64   // When the last message left, transport.Clock; 0: not in its turn.
+	phased   bool    // Its phase has been taken.
+
+	next uint32 // Closed loop: the sequence number of the next message.
 
 	// Closed loop: deliveries that the messages sent ask for and that have not been seen.
 	awaited int64
@@ -133,6 +138,7 @@ func (p *publisher) send(seq uint32, due int64) bool {
 	sent, ok := p.publish(seq, due)
 	if ok {
 		p.worker.rec.Sent(due, sent, len(p.worker.payload))
+		p.worker.gaps.sent(p, sent)
 	}
 	return ok
 }
@@ -142,6 +148,7 @@ func (p *publisher) sendLate(seq uint32, due int64) bool {
 	_, ok := p.publish(seq, due)
 	if ok {
 		p.worker.rec.SentLate(due, len(p.worker.payload))
+		p.lastSent = 0
 	}
 	return ok
 }

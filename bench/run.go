@@ -151,7 +151,7 @@ func (r *run) populate() {
 			break
 		}
 		p := &publisher{number: i, topic: r.plan.TopicName(i), ledger: r.ledger.Publisher(i, w.index), copies: int64(r.plan.Copies(i))}
-		p.worker = w
+		p.worker, p.period = w, r.steadyPeriod(i)
 		p.client = w.group.New(r.options(len(r.subs)+i, r.plan.PublisherID(i), r.plan.PublisherSession), p)
 		r.pubs[i], w.pubs = p, append(w.pubs, p)
 	}

@@ -104,6 +104,12 @@ func TestRuns(t *testing.T) {
 				t.Fatal(err)
 			}
 			complete(t, &p, res)
+			if p.PeriodOf(0) > 0 && p.Offered(0, p.End())-int64(p.Publishers) >= 150 && gate(res, "arrival gaps, CV off") == nil {
+				t.Error("nobody asked whether what left had the gaps of its arrival process")
+			}
+			if g := gate(res, result.SanityGate); g != nil {
+				t.Errorf("%+v", g)
+			}
 			again, err := result.Read(res.Dir)
 			if err != nil {
 				t.Fatal(err)
@@ -113,6 +119,15 @@ func TestRuns(t *testing.T) {
 			}
 		})
 	}
+}
+
+func gate(res *result.Run, name string) *result.Gate {
+	for i := range res.Summary.Gates {
+		if g := &res.Summary.Gates[i]; g.Name == name {
+			return g
+		}
+	}
+	return nil
 }
 
 // complete demands that all that the plan wanted was sent, acknowledged and delivered, once.

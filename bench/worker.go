@@ -37,6 +37,7 @@ type worker struct {
 
 	absence measure.Window // When all subscribers are offline, by the plan. Zero: never.
 	backlog backlog
+	gaps    gaps
 }
 
 // A backlog is what became of the messages that were due while their subscribers were offline.

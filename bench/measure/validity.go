@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"math"
 	"time"
 
 	"mqttbench/bench/result"
@@ -21,6 +22,7 @@ type Evidence struct {
 	OfferedRate float64       // Messages per second by the plan, measured part.
 	SentRate    float64       // Messages per second that were sent of them.
 	Missed      int64         // Messages that were due and never sent.
+	Arrivals    Arrivals      // When messages really left.
 
 	GeneratorCPU    float64       // Share of the CPUs it may use, 0 to 1, or Unknown.
 	GCPauseP99      time.Duration // Of the generator.
@@ -35,6 +37,16 @@ type Evidence struct {
 	Stalled    float64 // Share of the time in which some task waited for a CPU (PSI), 0 to 1, or Unknown.
 	Steal      float64 // Share of the CPUs that a hypervisor gave to others, or Unknown.
 	ForeignCPU float64 // Share of the CPUs that neither generator nor broker took, or Unknown.
+}
+
+// Arrivals is when messages really left, in figures that tell the arrival processes from each other.
+type Arrivals struct {
+	Poisson, Burst bool    // What was asked for; neither: constant, each publisher with a phase of its own.
+	Period         float64 // Mean gap of a publisher, ns.
+	Gaps           int64   // Between two messages of a publisher, both sent in their turn.
+	CV             float64 // Standard deviation of the gaps, by their mean: 0 if all are alike, 1 if Poisson.
+	Publishers     int
+	Together       float64 // 1: all publishers send at the same instants of the period; near 0: their phases are spread over it.
 }
 
 // Limits of the gates.
@@ -112,11 +124,43 @@ func (j *judge) schedule(e Evidence) {
 		j.atLeast(result.ValidityInvalid, "sent of offered", e.SentRate/e.OfferedRate, 1-rateTolerance, "1",
 			"the planned rate was not reached: lower the rate or use more publishers")
 	}
+	j.arrivals(e)
 	if e.Ceiling > 0 {
 		j.atMost(result.ValidityInvalid, "share of the generator's ceiling", e.SentRate/e.Ceiling, maxOfCeiling, "1",
 			"the generator is not much faster than this itself: lower the rate or use a second machine")
 	}
 }
+
+// arrivals asks whether what left had the distribution that was asked for. What the generator's lag may change of it is allowed for: the lag
+// has its own gate.
+func (j *judge) arrivals(e Evidence) {
+	a := e.Arrivals
+	if a.Gaps < fewestGaps || a.Period <= 0 {
+		return
+	}
+	want := 0.0
+	if a.Poisson {
+		want = 1
+	}
+	late := 2 * float64(e.LagP99) / a.Period
+	chance := 4 / math.Sqrt(float64(a.Gaps))
+	j.atMost(result.ValidityInvalid, "arrival gaps, CV off", math.Abs(a.CV-want), 0.05+late+chance, "1",
+		"messages did not leave with the gaps of the arrival process: lower the rate, or use fewer publishers")
+	switch {
+	case a.Publishers < fewestPhases || a.Poisson || late > 0.25:
+	case a.Burst:
+		j.atLeast(result.ValidityInvalid, "bursts together", a.Together, 0.9-late, "1", "publishers did not send at the same instants: lower the rate, or use fewer publishers")
+	default:
+		j.atMost(result.ValidityInvalid, "phases together", a.Together, 0.05+3/math.Sqrt(float64(a.Publishers)), "1",
+			"publishers sent in step, as bursts: use another --seed")
+	}
+}
+
+// So many it takes to tell anything.
+const (
+	fewestGaps   = 100
+	fewestPhases = 10
+)
 
 // generator asks whether the instrument had room to spare.
 func (j *judge) generator(e Evidence) {

@@ -23,6 +23,7 @@ func Summary(w io.Writer, r *result.Run, width int, color bool) error {
 	}
 	t.rates(&r.Summary)
 	t.drained(&r.Summary)
+	t.recoveries(&r.Summary)
 	t.latencies(&r.Summary)
 	t.exchanges(&r.Summary)
 	t.costs(&r.Summary)
@@ -389,6 +390,34 @@ func (t *terminal) drained(s *result.Summary) {
 	}
 	t.labelled("offline queue", mark, fmt.Sprintf("%s queued for %s away for %s; %s delivered in %s from their return: %s",
 		plural(d.Queued, "message"), plural(d.Clients, "subscriber"), seconds(d.Away), count(d.Delivered), seconds(d.Seconds), rate(d.Rate)))
+}
+
+// recoveries writes how long the faults outlasted themselves.
+func (t *terminal) recoveries(s *result.Summary) {
+	for i, x := range first(s.Recoveries, 5) {
+		label, mark := "recovery", none
+		if i > 0 {
+			label = ""
+		}
+		text := fmt.Sprintf("after %s at %s: rate and latency as before %s later", faultsText(&x), seconds(x.Ended), seconds(x.Seconds))
+		switch {
+		case !x.Recovered:
+			text, mark = fmt.Sprintf("after %s at %s: not before the next fault or the end", faultsText(&x), seconds(x.Ended)), yellow
+		case x.Seconds == 0:
+			text = fmt.Sprintf("after %s at %s: rate and latency as before within 0.1 s", faultsText(&x), seconds(x.Ended))
+		}
+		t.labelled(label, mark, text)
+	}
+	if n := len(s.Recoveries); n > 5 {
+		t.labelled("", dim, fmt.Sprintf("and %d more in the result file", n-5))
+	}
+}
+
+func faultsText(x *result.Recovery) string {
+	if x.Faults > 1 {
+		return fmt.Sprintf("%d × %s", x.Faults, x.Fault)
+	}
+	return x.Fault
 }
 
 func processCost(c *result.ProcessCost, split bool) string {

@@ -20,9 +20,11 @@ type Summary struct {
 	Lag       Quantiles  `json:"lag"`
 	Exchanges []Exchange `json:"exchanges,omitempty"`
 
-	Cost   Cost         `json:"cost"`
-	Steady Steady       `json:"steady"`
-	Errors []ErrorCount `json:"errors,omitempty"`
+	Cost   Cost   `json:"cost"`
+	Steady Steady `json:"steady"`
+
+	Recoveries []Recovery   `json:"recoveries,omitempty"` // Of the faults that were injected, in their order.
+	Errors     []ErrorCount `json:"errors,omitempty"`
 }
 
 // Connecting is what it took to connect everybody the first time, to the last CONNACK and SUBACK.
@@ -203,6 +205,28 @@ type Steady struct {
 	BacklogTrend float64 `json:"backlog_per_s"`    // Growth of the backlog, deliveries per second.
 	Trends       []Trend `json:"trends,omitempty"` // After the cut.
 	Text         string  `json:"text,omitempty"`
+}
+
+// A Recovery is how long a fault outlasted itself.
+type Recovery struct {
+	Fault     string  `json:"fault"`
+	Faults    int     `json:"faults"` // So many in a row, less than a second apart.
+	Ended     float64 `json:"ended_s"`
+	Recovered bool    `json:"recovered"`         // Delivered rate and median response time were as before, for half a second.
+	Seconds   float64 `json:"seconds,omitempty"` // From Ended to then, to a tenth of a second.
+}
+
+// SanityGate is the name of the gate that holds a result against itself: no chart is drawn from one that fails it.
+const SanityGate = "sanity of the result"
+
+// Sane reports whether that gate has not failed.
+func (s *Summary) Sane() bool {
+	for i := range s.Gates {
+		if s.Gates[i].Name == SanityGate && !s.Gates[i].Passed {
+			return false
+		}
+	}
+	return true
 }
 
 // Grows reports whether the backlog grew. Files of before there was a Verdict knew of no other reason for not being steady.

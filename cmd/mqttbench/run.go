@@ -306,7 +306,7 @@ func (s *settings) profiling(c *child, stderr io.Writer) func(begins bool) {
 func (s *settings) show(r *result.Run, stdout io.Writer) error {
 	var errs []error
 	page := ""
-	if s.charts && r.Summary.Measured.Seconds > 0 {
+	if s.charts && r.Summary.Measured.Seconds > 0 && r.Summary.Sane() {
 		page = filepath.Join(s.out, report.ReportFile)
 		_, err := report.Charts(s.out, r)
 		errs = append(errs, err, report.SaveHTML(page, r))
