@@ -10,6 +10,7 @@ import (
 	"mqttbench/bench/client"
 	"mqttbench/bench/plan"
 	"mqttbench/bench/result"
+	"mqttbench/broker/packet"
 )
 
 // Config is one run.
@@ -19,6 +20,12 @@ type Config struct {
 	// ClientTLS, if not nil, is Client.TLS of client n, for certificates of their own: subscribers first, then publishers.
 	ClientTLS func(n int) *tls.Config
 	Engine    client.Engine // Not closed by Run.
+	// Personal, if not nil, completes what is of one client alone: its credentials, for example. n is as Plan counts clients.
+	Personal func(n int, o *client.Options)
+	Props    packet.Props // Of every PUBLISH, with version 5; encoded. No Topic Alias.
+	// Subscription has the options of every subscription but its filter and QoS; SubscribeProps are those of every SUBSCRIBE. Version 5.
+	Subscription   client.Subscription
+	SubscribeProps packet.Props
 
 	Dir      string          // Where the result goes; must not hold one.
 	Manifest result.Manifest // Plan, start and machine are filled in by Run.

@@ -50,11 +50,8 @@ func (r *run) freeze() (unsent int64) {
 // farewell ends all connections in order, as a client that has nothing more to say does.
 func (r *run) farewell() {
 	ask(r, func(w *worker) bool {
-		for _, s := range w.subs {
-			s.client.Disconnect()
-		}
-		for _, p := range w.pubs {
-			p.client.Disconnect()
+		for _, m := range w.members {
+			m.client.Disconnect()
 		}
 		return true
 	})
@@ -87,7 +84,8 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 	}
 	s.Connecting = r.connecting()
 	if r.start != 0 && !r.plan.Idle() {
-		s.Contracts = []result.Contract{r.audit(s, totals)}
+		s.Contracts = r.audit(s, totals)
+		r.observe(s)
 	}
 	s.Drained = r.drained()
 	s.Measured = r.measured(totals)
@@ -143,7 +141,7 @@ func (r *run) connecting() *result.Connecting {
 	if !ok || !over {
 		return nil
 	}
-	c := &result.Connecting{Clients: int64(len(r.pubs) + len(r.subs)), Seconds: float64(ended-began) / 1e9}
+	c := &result.Connecting{Clients: int64(r.all), Seconds: float64(ended-began) / 1e9}
 	c.Rate = float64(c.Clients) / c.Seconds
 	c.BrokerCPU = float64(max(0, r.log.broker.connecting)) / 1e9 / float64(c.Clients)
 	return c
@@ -174,19 +172,21 @@ func (r *run) drained() *result.Drained {
 	return d
 }
 
-// audit is the ledger's verdict.
-func (r *run) audit(s *result.Summary, t *measure.Totals) result.Contract {
-	a := r.ledger.Verify(measure.Circumstances{
+// audit is the ledger's verdict, one for each QoS.
+func (r *run) audit(s *result.Summary, t *measure.Totals) (all []result.Contract) {
+	for _, a := range r.ledger.VerifyLevels(measure.Circumstances{
 		Overload: r.overloaded(s, t), Start: time.Duration(r.start - r.origin), Origin: r.origin,
 		Sends: func(stream int) *measure.Sends { return &r.pubs[stream].sends },
-	})
-	c := a.Contract
-	for class, n := range map[result.Class]uint64{result.WrongQoS: a.WrongQoS, result.SessionLost: a.SessionsLost} {
-		if n > 0 {
-			c.Findings = append(c.Findings, result.Finding{Class: class, Count: int64(n)})
+	}) {
+		c := a.Contract
+		for class, n := range map[result.Class]uint64{result.WrongQoS: a.WrongQoS, result.SessionLost: a.SessionsLost} {
+			if n > 0 {
+				c.Findings = append(c.Findings, result.Finding{Class: class, Count: int64(n)})
+			}
 		}
+		all = append(all, c)
 	}
-	return c
+	return all
 }
 
 var allPhases = []result.Phase{result.PhaseConnect, result.PhaseProbe, result.PhaseWarmUp, result.PhaseMeasure, result.PhaseDrain}
@@ -198,7 +198,7 @@ var exchanges = [client.Phases]string{
 }
 
 // resumes names what a client that comes back waits for.
-var resumes = [measure.Resumes]string{measure.ResumeSession: "resume", measure.ResumeMessage: "resume, message"}
+var resumes = [measure.Resumes]string{measure.ResumeSession: "resume", measure.ResumeMessage: "resume, message", measure.WillSeen: "will", measure.RetainedSeen: "retained"}
 
 // measured are the totals of what was due in the measured part, as far as the run came.
 func (r *run) measured(t *measure.Totals) result.Totals {
@@ -247,7 +247,7 @@ func (r *run) cost(s *result.Summary) {
 		if r.plan.Idle() { // What they still take after a while is what they take.
 			m.full = b.RSS
 		}
-		if n := len(r.pubs) + len(r.subs); m.full > m.idle {
+		if n := r.all; m.full > m.idle {
 			c.BytesPerConnection = float64(m.full-m.idle) / float64(n)
 		}
 		return c

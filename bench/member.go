@@ -10,11 +10,16 @@ import (
 	"mqttbench/broker/transport"
 )
 
-// A member is what publishers and subscribers have in common: a client that comes and goes.
-// Owned by its worker's group.
+// A member is a client that comes and goes, in the roles that the plan gives it: it may publish several streams and
+// receive several. Its methods are what its client observes. Owned by its worker's group.
 type member struct {
 	worker    *worker
+	number    int // As the plan counts clients; watchers and readers come after them.
 	client    client.Client
+	pubs      []*publisher
+	subs      []*subscriber
+	watch     *watcher // nil: it watches no wills.
+	read      *reader  // nil: it reads no retained messages.
 	connected bool
 	dialling  bool  // It holds a place in the waiting line.
 	dialledAt int64 // When its last attempt began, transport.Clock.
@@ -24,6 +29,7 @@ type member struct {
 	attempts  int   // Failed connection attempts in a row.
 	returning int64 // When it began to connect again, transport.Clock; 0: it has not, or its session is back.
 	refusal   packet.ReasonCode
+	asking    []*subscriber // Those whose SUBSCRIBE is under way.
 }
 
 // Reconnecting after a failure waits longer each time.
@@ -34,11 +40,12 @@ const (
 
 // leave ends the connection as the plan says. One that is down already stays so.
 func (m *member) leave(d plan.Departure) {
-	if !m.connected || m.worker.frozen {
+	if !m.connected || m.leaving || m.worker.frozen {
 		return
 	}
 	m.leaving, m.back = true, m.worker.run.start+d.At+d.Down
 	if d.Abrupt {
+		m.worker.run.wills.cut(m.number)
 		m.client.Cut()
 	} else {
 		m.client.Disconnect()
@@ -48,6 +55,10 @@ func (m *member) leave(d plan.Departure) {
 func (m *member) arrived() {
 	w := m.worker
 	m.connected, m.attempts, m.returning = true, 0, 0
+	if m.read != nil { // It is no part of the load.
+		w.dialled(m)
+		return
+	}
 	w.online++
 	w.rec.Count.Connects++
 	if m.met {
@@ -78,11 +89,14 @@ func (m *member) Refused(reason packet.ReasonCode) {
 // departed: the connection has ended, or was never made.
 func (m *member) departed(err error, now int64) {
 	w := m.worker
-	if m.connected {
+	switch {
+	case m.read != nil:
+		m.connected = false
+	case m.connected:
 		m.connected = false
 		w.online--
 		w.rec.Count.Disconnects++
-	} else {
+	default:
 		w.rec.Count.Failures++
 	}
 	w.dialled(m)
@@ -94,6 +108,7 @@ func (m *member) departed(err error, now int64) {
 	if err == nil { // The end of the run.
 		return
 	}
+	w.run.wills.mayCome(m.number)
 	w.failed(err, now)
 	w.run.lastError.Store(&err)
 	w.run.nudge()
@@ -111,9 +126,12 @@ func (m *member) Took(p client.Phase, d time.Duration) {
 
 // A publisher sends one stream.
 type publisher struct {
-	member
+	*member
 	number int
-	topic  string
+	slot   uint64 // Its place among the publishers of the member, in the upper half of tokens.
+	topic  string // "": every message has a name of its own.
+	qos    packet.QoS
+	retain bool
 	ledger *measure.Publisher
 	sends  measure.Sends
 	epoch  uint32 // Connections that have ended.
@@ -137,7 +155,7 @@ type publisher struct {
 func (p *publisher) send(seq uint32, due int64) bool {
 	sent, ok := p.publish(seq, due)
 	if ok {
-		p.worker.rec.Sent(due, sent, len(p.worker.payload))
+		p.worker.rec.Sent(due, sent, len(p.worker.message.Payload))
 		p.worker.gaps.sent(p, sent)
 	}
 	return ok
@@ -147,7 +165,7 @@ func (p *publisher) send(seq uint32, due int64) bool {
 func (p *publisher) sendLate(seq uint32, due int64) bool {
 	_, ok := p.publish(seq, due)
 	if ok {
-		p.worker.rec.SentLate(due, len(p.worker.payload))
+		p.worker.rec.SentLate(due, len(p.worker.message.Payload))
 		p.lastSent = 0
 	}
 	return ok
@@ -159,8 +177,7 @@ func (p *publisher) publish(seq uint32, due int64) (sent int64, ok bool) {
 	}
 	w := p.worker
 	now := transport.Clock()
-	plan.Fill(w.payload, plan.Stamp{Run: w.run.plan.RunID, Stream: p.number, Seq: seq, Sent: now - w.run.origin})
-	w.message.Topic, w.message.Token, w.message.ID = p.topic, uint64(seq), 0
+	p.write(seq, now)
 	p.ledger.Attempt(seq)
 	if !p.client.Publish(&w.message) {
 		p.ledger.Retract(seq)
@@ -168,9 +185,12 @@ func (p *publisher) publish(seq uint32, due int64) (sent int64, ok bool) {
 	}
 	p.sends.Sent(seq, w.message.ID, p.epoch)
 	w.rec.Count.Expected += uint64(p.copies)
-	if w.message.QoS == 0 {
+	if p.qos == 0 {
 		p.ledger.Acked(seq, packet.Success)
 		w.rec.Acked(due)
+		if p.retain && seq > 0 {
+			w.run.retained[p.number].Store(1) // There is one; which, QoS 0 does not promise.
+		}
 	}
 	return now, true
 }
@@ -234,96 +254,94 @@ func (p *publisher) reopen() {
 // probe publishes the message that shows that the topic reaches its subscribers.
 func (p *publisher) probe() {
 	w := p.worker
-	plan.Fill(w.payload, plan.Stamp{Run: w.run.plan.RunID, Stream: p.number, Seq: plan.ProbeSeq, Sent: transport.Clock() - w.run.origin})
-	w.message.Topic, w.message.Token = p.topic, uint64(plan.ProbeSeq)
+	p.write(plan.ProbeSeq, transport.Clock())
 	p.client.Publish(&w.message)
 }
 
-func (p *publisher) Connected(sessionPresent bool, now int64) {
-	if p.worker.frozen {
-		return
+// write makes message seq the worker's message.
+func (p *publisher) write(seq uint32, now int64) {
+	w := p.worker
+	m := &w.message
+	m.Payload = w.payload[:w.run.plan.PayloadSize(p.number, seq)]
+	plan.Fill(m.Payload, plan.Stamp{Run: w.run.plan.RunID, Stream: p.number, Seq: seq, Sent: now - w.run.origin})
+	m.Topic, m.QoS, m.Retain, m.Token, m.ID = p.topic, p.qos, p.retain, p.slot<<32|uint64(seq), 0
+	if m.Topic == "" {
+		m.Topic = w.run.plan.TopicOf(p.number, seq)
 	}
-	p.ledger.Connected(sessionPresent)
-	p.arrived()
-	p.resumed(now)
-	p.catchUp()
 }
 
-func (p *publisher) Subscribed([]packet.ReasonCode, int64) {}
+// arrive: its client is connected.
+func (p *publisher) arrive(sessionPresent bool) { p.ledger.Connected(sessionPresent) }
 
-func (p *publisher) Acked(token uint64, reason packet.ReasonCode, now int64) {
+func (p *publisher) acked(seq uint32, reason packet.ReasonCode, now int64) {
 	w := p.worker
-	if w.frozen {
+	if seq == plan.ProbeSeq {
 		return
 	}
-	if token == uint64(plan.ProbeSeq) {
-		return
-	}
-	p.ledger.Acked(uint32(token), reason)
+	p.ledger.Acked(seq, reason)
 	if reason >= packet.UnspecifiedError {
 		w.rec.Count.Refused++
 		p.awaited -= p.copies // Nobody will receive it.
-	} else {
-		w.rec.Acked(w.due(p.number, uint32(token), now))
+		return
+	}
+	w.rec.Acked(w.due(p.number, seq, now))
+	if p.retain {
+		if at := &w.run.retained[p.number]; at.Load() <= seq {
+			at.Store(seq + 1)
+		}
 	}
 }
 
-func (p *publisher) Received(*client.Reception) {}
-
-func (p *publisher) Writable() { p.catchUp() }
-
-func (p *publisher) Disconnected(err error, now int64) {
-	w := p.worker
-	if w.frozen {
-		return
+// depart: its client, which was connected, is not any more.
+func (p *publisher) depart() {
+	p.ledger.Disconnected()
+	p.epoch++
+	if w := p.worker; w.schedule != nil {
+		w.schedule.Block(p.number)
 	}
-	if p.connected {
-		p.ledger.Disconnected()
-		p.epoch++
-		if w.schedule != nil {
-			w.schedule.Block(p.number)
-		}
-	}
-	p.departed(err, now)
 }
 
 // A subscriber receives what its filters match.
 type subscriber struct {
-	member
+	*member
 	number     int
+	qos        packet.QoS
+	first      int64 // First deliveries.
+	unproven   bool  // The session is present, and nothing has come yet that shows that its subscriptions are.
 	filters    []string
 	ledger     *measure.Subscriber
 	subscribed bool
 	granted    packet.ReasonCode // By the last SUBACK.
 	probes     int               // Probes that have come.
+	met        bool              // It has been connected before.
 }
 
-func (s *subscriber) Connected(sessionPresent bool, now int64) {
-	if s.worker.frozen {
-		return
-	}
-	s.ledger.Connected(sessionPresent)
-	s.arrived()
-	if sessionPresent && s.subscribed {
-		s.ledger.Subscribed(s.granted)
-		s.resumed(now)
-		return
-	}
-	s.client.Subscribe(s.filters, s.worker.run.plan.SubQoS)
-}
-
-func (s *subscriber) Subscribed(codes []packet.ReasonCode, now int64) {
+// arrive: its client is connected. It reports whether the subscriber has to subscribe.
+func (s *subscriber) arrive(sessionPresent bool) bool {
 	w := s.worker
-	if w.frozen {
-		return
+	s.ledger.Connected(sessionPresent)
+	if s.met && w.run.plan.SubscriberSessionOf(s.number) == plan.Persistent {
+		w.sessions.returned++
+		if sessionPresent {
+			w.sessions.present++
+		}
 	}
+	s.met, s.unproven = true, sessionPresent && s.subscribed
+	if s.unproven {
+		s.ledger.Subscribed(s.granted)
+	}
+	return !s.unproven
+}
+
+// accept takes the codes of a SUBACK.
+func (s *subscriber) accept(codes []packet.ReasonCode) {
+	w := s.worker
 	s.granted = lowest(codes)
 	s.ledger.Subscribed(s.granted)
 	if s.granted >= packet.UnspecifiedError {
 		w.run.fail(&SetupError{errSubscription(s.filters, s.granted)})
 		return
 	}
-	s.resumed(now)
 	if !s.subscribed {
 		s.subscribed = true
 		w.run.subscribed.Add(1)
@@ -346,14 +364,8 @@ func lowest(codes []packet.ReasonCode) packet.ReasonCode {
 	return low
 }
 
-func (s *subscriber) Acked(uint64, packet.ReasonCode, int64) {}
-func (s *subscriber) Writable()                              {}
-
-func (s *subscriber) Received(r *client.Reception) {
+func (s *subscriber) receive(r *client.Reception) {
 	w := s.worker
-	if w.frozen {
-		return
-	}
 	count := w.rec.Count
 	stamp, outcome := s.ledger.Receive(r)
 	switch outcome {
@@ -361,6 +373,11 @@ func (s *subscriber) Received(r *client.Reception) {
 		sent := w.run.origin + stamp.Sent
 		due := w.due(stamp.Stream, stamp.Seq, sent)
 		w.rec.Seen(due, sent, r.Now, len(r.Payload))
+		s.first++
+		if s.unproven {
+			s.unproven = false
+			w.sessions.kept++
+		}
 		if s.returning != 0 {
 			w.rec.Resumed(measure.ResumeMessage, time.Duration(r.Now-s.returning))
 			s.returning = 0
@@ -385,18 +402,8 @@ func (s *subscriber) Received(r *client.Reception) {
 
 func (s *subscriber) probed() {
 	s.probes++
-	if s.probes == s.worker.run.plan.SourceCount(s.number) || s.worker.run.plan.ShareName != "" {
+	if s.probes == s.worker.run.plan.SourceCount(s.number) || s.worker.run.plan.IsShared(s.number) {
 		s.worker.run.probed.Add(1)
 		s.worker.run.nudge()
 	}
-}
-
-func (s *subscriber) Disconnected(err error, now int64) {
-	if s.worker.frozen {
-		return
-	}
-	if s.connected {
-		s.ledger.Disconnected()
-	}
-	s.departed(err, now)
 }

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"mqttbench/bench/client"
 	"mqttbench/bench/measure"
 	"mqttbench/bench/plan"
 	"mqttbench/bench/result"
@@ -24,12 +23,18 @@ type run struct {
 	plan       *plan.Plan
 	ledger     *measure.Ledger
 	workers    []*worker
+	members    []*member // As the plan counts clients; then watchers and readers.
+	all        int       // Of them, those that are always there: all but readers.
 	pubs       []*publisher
 	subs       []*subscriber
+	wills      *wills
 	departures []plan.Departure
 	origin     int64     // transport.Clock at the run's beginning: zero of the result's times and of the stamps.
 	started    time.Time // origin, for events from outside.
 	start      int64     // transport.Clock at which publishing begins; set before the workers are told to publish.
+
+	// Atomic. By stream that is published with RETAIN: one more than the highest sequence number that was acknowledged.
+	retained []atomic.Uint32
 
 	// Atomic. How many have passed each barrier; changed is nudged with each step.
 	connected, subscribed, probed atomic.Int64
@@ -105,9 +110,9 @@ func describe(p *plan.Plan, w result.Workload) result.Workload {
 	case p.Idle():
 		w.Load, w.Arrivals = "idle", ""
 	}
-	w.QoS, w.SubscribeQoS = []int{int(p.PubQoS)}, []int{int(p.SubQoS)}
+	w.QoS, w.SubscribeQoS = levels(p)
 	w.PayloadBytes, w.MQTTVersion = p.Payload, versionText(p.Version)
-	w.Publishers, w.Subscribers, w.Clients = p.Publishers, p.Subscribers, p.Publishers+p.Subscribers
+	w.Publishers, w.Subscribers, w.Clients = p.Publishers, p.Subscribers, p.Clients()
 	w.Topics, w.FanOut, w.Window = p.Publishers, p.FanOut(), p.Window
 	w.WarmUp, w.Duration = time.Duration(p.Warmup).Seconds(), time.Duration(p.Duration).Seconds()
 	w.ChurnPerSec, w.CleanStart = p.Churn.Rate, p.SubscriberSession == plan.Clean
@@ -126,52 +131,6 @@ func versionText(v packet.Version) string {
 		return "5.0"
 	}
 	return "3.1.1"
-}
-
-// populate makes the clients. A publisher lives on the group of its first receiver, so that a pair
-// shares a loop; subscribers are dealt out.
-func (r *run) populate() {
-	n := len(r.workers)
-	r.subs = make([]*subscriber, r.plan.Subscribers)
-	for i := range r.subs {
-		w := r.workers[i%n]
-		s := &subscriber{number: i, filters: r.plan.Filters(i), ledger: r.ledger.Subscriber(i, w.index)}
-		s.worker = w
-		s.client = w.group.New(r.options(i, r.plan.SubscriberID(i), r.plan.SubscriberSession), s)
-		r.subs[i], w.subs = s, append(w.subs, s)
-	}
-	r.pubs = make([]*publisher, r.plan.Publishers)
-	for i := range r.pubs {
-		w := r.workers[i%n]
-		for first := range r.plan.Receivers(i) {
-			w = r.workers[first%n]
-			if r.plan.Pattern != plan.Pairs {
-				w = r.workers[i%n]
-			}
-			break
-		}
-		p := &publisher{number: i, topic: r.plan.TopicName(i), ledger: r.ledger.Publisher(i, w.index), copies: int64(r.plan.Copies(i))}
-		p.worker, p.period = w, r.steadyPeriod(i)
-		p.client = w.group.New(r.options(len(r.subs)+i, r.plan.PublisherID(i), r.plan.PublisherSession), p)
-		r.pubs[i], w.pubs = p, append(w.pubs, p)
-	}
-}
-
-// options are those of client number n.
-func (r *run) options(n int, id string, s plan.Session) client.Options {
-	o := r.cfg.Client
-	if len(r.cfg.Locals) > 0 {
-		o.Local = r.cfg.Locals[n%len(r.cfg.Locals)]
-	}
-	if r.cfg.ClientTLS != nil {
-		o.TLS = r.cfg.ClientTLS(n)
-	}
-	o.ClientID, o.Version, o.Window = id, r.plan.Version, r.plan.Window
-	o.CleanStart = s == plan.Clean
-	if !o.CleanStart {
-		o.SessionExpiry = sessionExpiry
-	}
-	return o
 }
 
 // nudge tells the orchestrator that a barrier may have been passed. Any goroutine may call it.
@@ -267,7 +226,7 @@ func gone(err error) error {
 // connect brings every client to its CONNACK and every subscriber to its SUBACK. One client goes
 // first: if the broker cannot be reached, or is none, or says no, that is one clear error and not thousands.
 func (r *run) connect(ctx context.Context) error {
-	all := int64(len(r.pubs) + len(r.subs))
+	all := int64(r.all)
 	until := time.Now().Add(r.cfg.ConnectFor + time.Duration(r.plan.ConnectAt(int(all))))
 	pilot := r.pilot()
 	pilot.worker.group.Post(func() { pilot.worker.dial(pilot) })
@@ -286,15 +245,15 @@ func (r *run) connect(ctx context.Context) error {
 		w.group.Post(func() { w.connectAllBut(pilot, start) })
 	}
 	return r.await(ctx, until, func() bool {
-		return r.connected.Load() == all && r.subscribed.Load() == int64(len(r.subs))
+		return r.connected.Load() == all && r.subscribed.Load() == r.subscriptions()
 	}, func() error { return r.tooFew(all) })
 }
 
 func (r *run) pilot() *member {
 	if len(r.subs) > 0 {
-		return &r.subs[0].member
+		return r.subs[0].member
 	}
-	return &r.pubs[0].member
+	return r.members[0]
 }
 
 // connectAllBut connects everybody when the plan says, which may be at once.
@@ -309,17 +268,16 @@ func (w *worker) connectAllBut(pilot *member, start int64) {
 			w.comeBack(m, at)
 		}
 	}
-	for _, s := range w.subs {
-		connect(&s.member, s.number)
-	}
-	for _, p := range w.pubs {
-		connect(&p.member, len(w.run.subs)+p.number)
+	for _, m := range w.members {
+		if m.read == nil {
+			connect(m, m.number)
+		}
 	}
 }
 
 func (r *run) tooFew(all int64) error {
 	err := fmt.Errorf("only %d of %d clients were connected and %d of %d subscribers subscribed within %v",
-		r.connected.Load(), all, r.subscribed.Load(), len(r.subs), r.cfg.ConnectFor)
+		r.connected.Load(), all, r.subscribed.Load(), r.subscriptions(), r.cfg.ConnectFor)
 	if last := r.lastError.Load(); last != nil {
 		err = fmt.Errorf("%w; the last error: %w", err, *last)
 	}
@@ -332,10 +290,7 @@ func (r *run) probe(ctx context.Context) error {
 	if len(r.pubs) == 0 || len(r.subs) == 0 {
 		return nil
 	}
-	want := int64(len(r.subs))
-	if r.plan.ShareName != "" {
-		want = int64(len(r.pubs))
-	}
+	want := r.probesWanted()
 	until := time.Now().Add(r.cfg.ProbeFor)
 	for {
 		for _, w := range r.workers {
@@ -407,7 +362,7 @@ func (r *run) settle(ctx context.Context, patience time.Duration) error {
 		if now != last {
 			last, quietSince = now, time.Now()
 		}
-		if now.online == len(r.pubs)+len(r.subs) && time.Since(quietSince) > max(quietFor, r.log.tail()) {
+		if now.online == r.all && time.Since(quietSince) > max(quietFor, r.log.tail()) {
 			return nil
 		}
 		if err := r.await(ctx, time.Now().Add(drainPoll), func() bool { return false }, func() error { return nil }); err != nil {

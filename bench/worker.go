@@ -23,8 +23,10 @@ type worker struct {
 	tally    *measure.Tally
 	dues     *plan.Dues     // nil in a closed loop.
 	schedule *plan.Schedule // nil in a closed loop, and before publishing.
+	members  []*member
 	pubs     []*publisher
 	subs     []*subscriber
+	readers  []*reader
 	dialling waitingLine // Clients that wait for their turn to connect.
 	away     []absence   // Clients that reconnect at a time, soonest first.
 	leaving  []plan.Departure
@@ -34,6 +36,8 @@ type worker struct {
 	paused   bool // Publishing has not begun, or has ended.
 	frozen   bool // The ledger is being judged: nothing counts any more.
 	failures map[string]*failure
+
+	sessions sessions // Of its subscribers that came back.
 
 	absence measure.Window // When all subscribers are offline, by the plan. Zero: never.
 	backlog backlog
@@ -75,13 +79,13 @@ func newWorker(r *run, index int, g client.Group) *worker {
 	w := &worker{
 		run: r, index: index, group: g,
 		rec: measure.NewRecorder(index), tally: r.ledger.Tally(index),
-		payload: make([]byte, r.plan.Payload), paused: true, failures: map[string]*failure{},
+		payload: make([]byte, r.plan.LargestPayload()), paused: true, failures: map[string]*failure{},
 	}
 	w.dialling.limit = max(1, r.cfg.ConnectLimit/len(r.cfg.Engine.Groups()))
 	if !r.plan.Closed && r.plan.Rate > 0 {
 		w.dues = plan.NewDues(r.plan)
 	}
-	w.message = client.Message{QoS: r.plan.PubQoS, Retain: r.plan.Retain, Payload: w.payload}
+	w.message = client.Message{Props: r.cfg.Props}
 	return w
 }
 
@@ -118,6 +122,9 @@ func (w *worker) publish() {
 	if from, to := w.run.plan.Away(); to > 0 {
 		w.absence = measure.Window{From: w.run.start + from, To: w.run.start + to}
 	}
+	for _, x := range w.readers {
+		x.begin()
+	}
 	for _, d := range w.run.departures {
 		if w.memberOf(d).worker == w {
 			w.leaving = append(w.leaving, d)
@@ -140,9 +147,9 @@ func (w *worker) publish() {
 
 func (w *worker) memberOf(d plan.Departure) *member {
 	if d.Publisher {
-		return &w.run.pubs[d.Client].member
+		return w.run.pubs[d.Client].member
 	}
-	return &w.run.subs[d.Client].member
+	return w.run.subs[d.Client].member
 }
 
 // turn is what the group's timer calls: it sends what is due, sends away whose time has come, and says when it wants to be called again.
@@ -227,6 +234,10 @@ func (w *worker) welcome(now int64) (next int64) {
 		}
 		m := w.away[0].who
 		w.away = w.away[1:]
+		if m.read != nil {
+			m.read.turn()
+			continue
+		}
 		w.dial(m)
 	}
 	return math.MaxInt64

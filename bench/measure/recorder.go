@@ -116,6 +116,8 @@ type Resume uint8
 const (
 	ResumeSession Resume = iota // All is as it was: CONNACK with the session present, or without it the SUBACK.
 	ResumeMessage               // The first message on the new connection that it had not had before.
+	WillSeen                    // From cutting a client off to a watcher's having its will.
+	RetainedSeen                // From SUBSCRIBE to the last of the retained messages.
 	Resumes
 )
 

@@ -41,12 +41,21 @@ func (p *Plan) Departures() []Departure {
 	return out
 }
 
-// exodus is the departure of all subscribers at once.
+// exodus is the departure of all subscribers at once, or of whoever Offline says.
 func (p *Plan) exodus() []Departure {
-	from, to := p.Away()
-	out := make([]Departure, p.Subscribers)
-	for i := range out {
-		out[i] = Departure{At: from, Client: i, Down: to - from}
+	d := Departure{At: int64(p.Warmup) + int64(p.Offline.At), Down: int64(p.Offline.For), Abrupt: p.Offline.Abrupt}
+	var out []Departure
+	leave := func(n int, publishers bool) {
+		for i := range n {
+			d.Client, d.Publisher = i, publishers
+			out = append(out, d)
+		}
+	}
+	if p.Offline.Who != ChurnPublishers {
+		leave(p.Subscribers, false)
+	}
+	if p.Offline.Who == ChurnPublishers || p.Offline.Who == ChurnBoth {
+		leave(p.Publishers, true)
 	}
 	return out
 }

@@ -23,6 +23,7 @@ func Summary(w io.Writer, r *result.Run, width int, color bool) error {
 	}
 	t.rates(&r.Summary)
 	t.drained(&r.Summary)
+	t.observations(&r.Summary)
 	t.recoveries(&r.Summary)
 	t.latencies(&r.Summary)
 	t.exchanges(&r.Summary)
@@ -150,6 +151,14 @@ func className(c result.Class) string {
 		return "sessions lost"
 	case result.WrongQoS:
 		return "at the wrong QoS"
+	case result.WillLost:
+		return "wills not published"
+	case result.WillUncalled:
+		return "wills uncalled for"
+	case result.RetainedLost:
+		return "retained messages missing"
+	case result.RetainedStale:
+		return "retained messages out of date"
 	}
 	return string(c)
 }

@@ -10,6 +10,10 @@ type Summary struct {
 
 	Connecting *Connecting `json:"connecting,omitempty"`
 	Drained    *Drained    `json:"drained,omitempty"` // nil: nobody was offline.
+	Sessions   *Sessions   `json:"sessions,omitempty"`
+	Wills      *Wills      `json:"wills,omitempty"`
+	Retained   *Retained   `json:"retained,omitempty"`
+	Shared     *Shared     `json:"shared,omitempty"`
 
 	Contracts []Contract `json:"contracts"` // One per QoS level that was published with, ascending.
 	Measured  Totals     `json:"measured"`
@@ -142,6 +146,10 @@ const (
 	SessionLost     Class = "session-lost"     // A persistent session was not there when its client came back. Counts sessions.
 	WrongQoS        Class = "wrong-qos"        // Delivered at another QoS than the lower of published and granted.
 	Late            Class = "late"             // Delivered after the drain had been given up.
+	WillLost        Class = "will-lost"        // The will of a client that was cut off was not published. Counts wills.
+	WillUncalled    Class = "will-uncalled"    // A will was published of a client that was not cut off, or twice. Counts wills.
+	RetainedLost    Class = "retained-lost"    // Who subscribed did not get a topic's retained message. Counts those messages.
+	RetainedStale   Class = "retained-stale"   // The retained message was older than an acknowledged one. Counts those messages.
 )
 
 // Totals are the sums of a phase, or of all of them.
@@ -169,7 +177,7 @@ type Exchange struct {
 
 // ExchangeNames are the exchanges in the order in which a connection sees them; at the end, what a client that comes back
 // waits for from when it begins to connect: its session and subscriptions, and the first message.
-var ExchangeNames = []string{"connect", "CONNACK", "SUBACK", "PUBLISH-PUBACK", "PUBLISH-PUBREC", "PUBREL-PUBCOMP", "resume", "resume, message"}
+var ExchangeNames = []string{"connect", "CONNACK", "SUBACK", "PUBLISH-PUBACK", "PUBLISH-PUBREC", "PUBREL-PUBCOMP", "resume", "resume, message", "will", "retained"}
 
 // Cost is what the measured part took. Pointers are nil where nothing is known, because the process
 // was not on this machine.

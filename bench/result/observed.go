@@ -1,0 +1,40 @@
+package result
+
+// What a workload may be about besides messages. Each is nil where the workload has none of it.
+
+// Sessions are persistent sessions whose subscribers came back.
+type Sessions struct {
+	Returned int64 `json:"returned"`         // How often one came back.
+	Present  int64 `json:"present"`          // With Session Present in the CONNACK.
+	Kept     int64 `json:"kept"`             // And received something new without subscribing again: the subscriptions were kept.
+	Expire   bool  `json:"expire,omitempty"` // By their Session Expiry Interval they were to be gone.
+}
+
+// Wills are those of clients that were cut off, as their watchers received them.
+type Wills struct {
+	Watchers int64 `json:"watchers"`
+	Expected int64 `json:"expected"` // Clients cut off, times watchers.
+	Received int64 `json:"received"`
+	Missing  int64 `json:"missing"`
+	Uncalled int64 `json:"uncalled"`            // Of clients that were not cut off, or again.
+	LostQoS0 int64 `json:"lost_qos0,omitempty"` // Missing, where QoS 0 promised no more.
+}
+
+// Retained are the retained messages that readers received because they subscribed.
+type Retained struct {
+	Readers   int64 `json:"readers"`
+	Readings  int64 `json:"readings"` // Subscriptions of readers.
+	Expected  int64 `json:"expected"` // One for each reading and topic with an acknowledged message.
+	Delivered int64 `json:"delivered"`
+	Missing   int64 `json:"missing"`
+	Stale     int64 `json:"stale"` // Older than what had been acknowledged when the reader subscribed.
+}
+
+// Shared is how evenly the members of shared subscriptions were served.
+type Shared struct {
+	Members   int64   `json:"members"`
+	Least     int64   `json:"least"` // Deliveries to one member.
+	Most      int64   `json:"most"`
+	Mean      float64 `json:"mean"`
+	Variation float64 `json:"variation"` // Standard deviation over mean; 0: all the same.
+}

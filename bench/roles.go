@@ -1,0 +1,261 @@
+package bench
+
+import (
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"mqttbench/bench/client"
+	"mqttbench/bench/plan"
+	"mqttbench/broker/packet"
+)
+
+// populate makes the clients and gives them their roles. A publisher that is nothing else lives on the group of its first
+// receiver, so that a pair shares a loop; all others are dealt out.
+func (r *run) populate() {
+	r.members = make([]*member, r.plan.Clients())
+	r.retained = make([]atomic.Uint32, r.plan.Publishers)
+	r.wills = newWills(r.plan)
+	r.subs = make([]*subscriber, r.plan.Subscribers)
+	for i := range r.subs {
+		m := r.member(r.plan.SubscriberClient(i), -1)
+		s := &subscriber{member: m, number: i, qos: r.plan.SubQoSOf(i), filters: r.plan.Filters(i), ledger: r.ledger.Subscriber(i, m.worker.index)}
+		r.subs[i], m.subs, m.worker.subs = s, append(m.subs, s), append(m.worker.subs, s)
+	}
+	r.pubs = make([]*publisher, r.plan.Publishers)
+	for i := range r.pubs {
+		m := r.member(r.plan.PublisherClient(i), r.nearest(i))
+		p := &publisher{
+			member: m, number: i, slot: uint64(len(m.pubs)), qos: r.plan.PubQoSOf(i), retain: r.plan.RetainOf(i),
+			ledger: r.ledger.Publisher(i, m.worker.index), copies: int64(r.plan.Copies(i)),
+		}
+		if !r.plan.PerMessage(i) {
+			p.topic = r.plan.TopicName(i)
+		}
+		r.pubs[i], m.pubs, m.worker.pubs = p, append(m.pubs, p), append(m.worker.pubs, p)
+	}
+	for i := range r.members { // Of groups that are in no flow.
+		r.member(i, -1)
+	}
+	r.watchers()
+	r.all = len(r.members)
+	r.readers()
+}
+
+// nearest is the worker of the first receiver of a pair's publisher; -1: no matter which.
+func (r *run) nearest(pub int) int {
+	if r.plan.Pattern != plan.Pairs || len(r.plan.Flows) > 0 {
+		return pub % len(r.workers)
+	}
+	for first := range r.plan.Receivers(pub) {
+		return first % len(r.workers)
+	}
+	return pub % len(r.workers)
+}
+
+// member is client number n, made when it is first asked for: on a worker, or with -1 on the one that is its turn.
+func (r *run) member(n, worker int) *member {
+	if r.members[n] == nil {
+		if worker < 0 {
+			worker = n % len(r.workers)
+		}
+		m := r.newMember(n, worker)
+		m.client = m.worker.group.New(r.options(n, r.plan.ClientName(n), r.plan.ClientSession(n)), m)
+		r.members[n] = m
+	}
+	return r.members[n]
+}
+
+func (r *run) newMember(n, worker int) *member {
+	w := r.workers[worker]
+	m := &member{worker: w, number: n}
+	w.members = append(w.members, m)
+	return m
+}
+
+// options are those of client number n.
+func (r *run) options(n int, id string, s plan.Session) client.Options {
+	o := r.cfg.Client
+	if len(r.cfg.Locals) > 0 {
+		o.Local = r.cfg.Locals[n%len(r.cfg.Locals)]
+	}
+	if r.cfg.ClientTLS != nil {
+		o.TLS = r.cfg.ClientTLS(n)
+	}
+	o.ClientID, o.Version, o.Window = id, r.plan.Version, r.plan.Window
+	o.CleanStart = s == plan.Clean
+	if !o.CleanStart {
+		o.SessionExpiry = sessionExpiry
+		if r.plan.SessionExpiry > 0 {
+			o.SessionExpiry = uint32(max(1, time.Duration(r.plan.SessionExpiry)/time.Second))
+		}
+	}
+	if n < r.plan.Clients() {
+		r.wills.bequeath(n, &o)
+	}
+	if r.cfg.Personal != nil {
+		r.cfg.Personal(n, &o)
+	}
+	return o
+}
+
+// subscriptions is how many must have been granted before the run goes on.
+func (r *run) subscriptions() int64 { return int64(len(r.subs) + r.plan.Wills.Watchers) }
+
+// probesWanted is how many subscribers, and streams of shared subscriptions, a message on every topic has to reach.
+func (r *run) probesWanted() (n int64) {
+	for i := range r.subs {
+		if !r.plan.IsShared(i) && r.plan.SourceCount(i) > 0 {
+			n++
+		}
+	}
+	for i := range r.pubs {
+		if r.plan.GoesShared(i) && r.plan.ReceiverCount(i) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// levels are the QoS levels of both sides, ascending.
+func levels(p *plan.Plan) (pub, sub []int) {
+	for _, q := range p.Levels() {
+		pub = append(pub, int(q))
+	}
+	if len(p.Flows) == 0 {
+		return pub, []int{int(p.SubQoS)}
+	}
+	for i := range p.Flows {
+		if f := &p.Flows[i]; f.Subscribers > 0 && !slices.Contains(sub, int(f.SubQoS)) {
+			sub = append(sub, int(f.SubQoS))
+		}
+	}
+	slices.Sort(sub)
+	return pub, sub
+}
+
+// Connected implements client.Observer. All roles hear of it before any publishes.
+func (m *member) Connected(sessionPresent bool, now int64) {
+	if m.worker.frozen {
+		return
+	}
+	var asks []*subscriber
+	for _, p := range m.pubs {
+		p.arrive(sessionPresent)
+	}
+	for _, s := range m.subs {
+		if s.arrive(sessionPresent) {
+			asks = append(asks, s)
+		}
+	}
+	m.arrived()
+	switch {
+	case m.watch != nil:
+		m.watch.subscribe(sessionPresent)
+	case m.read != nil:
+		m.read.subscribe()
+	case len(asks) > 0:
+		m.subscribe(asks)
+	default:
+		m.resumed(now)
+	}
+	for _, p := range m.pubs {
+		p.catchUp()
+	}
+}
+
+// subscribe asks for all that some subscribers want, in one SUBSCRIBE.
+func (m *member) subscribe(asks []*subscriber) {
+	cfg := &m.worker.run.cfg
+	var all []client.Subscription
+	for _, s := range asks {
+		for _, filters := range [][]string{s.filters, m.worker.run.plan.DecoyFilters(s.number)} {
+			for _, f := range filters {
+				x := cfg.Subscription
+				x.Filter, x.QoS = f, s.qos
+				all = append(all, x)
+			}
+		}
+	}
+	m.asking = asks
+	m.client.SubscribeTo(all, cfg.SubscribeProps)
+}
+
+// Subscribed implements client.Observer.
+func (m *member) Subscribed(codes []packet.ReasonCode, now int64) {
+	if m.worker.frozen {
+		return
+	}
+	switch {
+	case m.watch != nil:
+		m.watch.subscribed(codes)
+		return
+	case m.read != nil:
+		return
+	}
+	decoys := m.worker.run.plan.Decoys
+	for _, s := range m.asking {
+		n := min(len(s.filters)+decoys, len(codes))
+		s.accept(codes[:n])
+		codes = codes[n:]
+	}
+	m.asking = nil
+	m.resumed(now)
+}
+
+// Acked implements client.Observer.
+func (m *member) Acked(token uint64, reason packet.ReasonCode, now int64) {
+	if !m.worker.frozen {
+		m.pubs[token>>32].acked(uint32(token), reason, now)
+	}
+}
+
+// Received implements client.Observer.
+func (m *member) Received(r *client.Reception) {
+	switch {
+	case m.worker.frozen:
+	case len(m.subs) == 1:
+		m.subs[0].receive(r)
+	case len(m.subs) > 1:
+		m.addressee(r).receive(r)
+	case m.watch != nil:
+		m.watch.receive(r)
+	case m.read != nil:
+		m.read.receive(r)
+	}
+}
+
+// addressee is the subscriber that a message is for; the first, if it is for none: it will say so.
+func (m *member) addressee(r *client.Reception) *subscriber {
+	if stamp, ok := plan.ReadStamp(r.Payload); ok {
+		for _, s := range m.subs {
+			if _, its := m.worker.run.plan.SourceIndex(s.number, stamp.Stream); its {
+				return s
+			}
+		}
+	}
+	return m.subs[0]
+}
+
+// Writable implements client.Observer.
+func (m *member) Writable() {
+	for _, p := range m.pubs {
+		p.catchUp()
+	}
+}
+
+// Disconnected implements client.Observer.
+func (m *member) Disconnected(err error, now int64) {
+	if m.worker.frozen {
+		return
+	}
+	if m.connected {
+		for _, p := range m.pubs {
+			p.depart()
+		}
+		for _, s := range m.subs {
+			s.ledger.Disconnected()
+		}
+	}
+	m.departed(err, now)
+}

@@ -1,0 +1,207 @@
+package bench
+
+import (
+	"sync/atomic"
+	"time"
+
+	"mqttbench/bench/client"
+	"mqttbench/bench/measure"
+	"mqttbench/bench/plan"
+	"mqttbench/broker/packet"
+	"mqttbench/broker/transport"
+)
+
+// wills are what is known of the clients' wills: whose must be published, since a client was cut off, and whose may be, since its
+// connection ended in another way than by DISCONNECT. The watchers tell what came.
+type wills struct {
+	plan   *plan.Plan // Immutable.
+	fates  []willFate // By client.
+	extras []*client.Extra
+}
+
+// A willFate is that of one client's will. Atomic: the client and the watchers may be in different groups.
+type willFate struct {
+	due   atomic.Uint32 // How often it must have been published,
+	may   atomic.Uint32 // and how often it may have been, besides.
+	cutAt atomic.Int64  // transport.Clock; the last time that it fell due.
+}
+
+func newWills(p *plan.Plan) *wills {
+	x := &wills{plan: p}
+	if p.Wills.Watchers > 0 {
+		x.fates = make([]willFate, p.Clients())
+	}
+	return x
+}
+
+// bequeath gives client n its will.
+func (x *wills) bequeath(n int, o *client.Options) {
+	if x.fates == nil {
+		return
+	}
+	e := client.Extra{}
+	if o.Extra != nil {
+		e = *o.Extra
+	}
+	payload := make([]byte, plan.StampSize)
+	plan.Stamp{Run: x.plan.RunID, Stream: n}.Put(payload)
+	e.Will = &client.Will{Topic: x.plan.WillTopic(n), Payload: payload, QoS: x.plan.Wills.QoS, Retain: x.plan.Wills.Retain}
+	if d := x.plan.Wills.Delay; d > 0 {
+		e.Will.Props = packet.AppendProp(nil, packet.Prop{ID: packet.PropWillDelayInterval, N: uint32(max(1, time.Duration(d)/time.Second))})
+	}
+	o.Extra = &e
+}
+
+// cut: client n is being cut off, so that its will falls due.
+func (x *wills) cut(n int) {
+	if n < len(x.fates) {
+		x.fates[n].cutAt.Store(transport.Clock())
+		x.fates[n].due.Add(1)
+	}
+}
+
+// mayCome: the connection of client n has ended by itself.
+func (x *wills) mayCome(n int) {
+	if n < len(x.fates) {
+		x.fates[n].may.Add(1)
+	}
+}
+
+// A watcher receives all wills.
+type watcher struct {
+	member *member
+	ready  bool
+	got    []uint32 // By client.
+	stray  int64    // Messages that are no will of the run.
+}
+
+// watchers makes them: further clients, after those of the plan.
+func (r *run) watchers() {
+	for i := range r.plan.Wills.Watchers {
+		n := len(r.members)
+		m := r.newMember(n, n%len(r.workers))
+		m.watch = &watcher{member: m, got: make([]uint32, r.plan.Clients())}
+		m.client = m.worker.group.New(r.options(n, r.plan.WatcherID(i), plan.Clean), m)
+		r.members = append(r.members, m)
+	}
+}
+
+func (x *watcher) subscribe(bool) {
+	p := x.member.worker.run.plan
+	x.member.client.Subscribe([]string{p.WillTopic(-1)}, p.Wills.QoS)
+}
+
+func (x *watcher) subscribed(codes []packet.ReasonCode) {
+	r := x.member.worker.run
+	if c := lowest(codes); c >= packet.UnspecifiedError {
+		r.fail(&SetupError{errSubscription([]string{r.plan.WillTopic(-1)}, c)})
+		return
+	}
+	if !x.ready {
+		x.ready = true
+		r.subscribed.Add(1)
+		r.nudge()
+	}
+}
+
+func (x *watcher) receive(m *client.Reception) {
+	r := x.member.worker.run
+	stamp, ok := plan.ReadStamp(m.Payload)
+	switch {
+	case m.Again:
+	case !ok || stamp.Run != r.plan.RunID || stamp.Stream >= len(x.got) || string(m.Topic) != r.plan.WillTopic(stamp.Stream):
+		x.stray++
+	default:
+		x.got[stamp.Stream]++
+		if at := r.wills.fates[stamp.Stream].cutAt.Load(); at != 0 {
+			x.member.worker.rec.Resumed(measure.WillSeen, time.Duration(m.Now-at))
+		}
+	}
+}
+
+// A reader comes, subscribes to everything that is retained, waits until it has a message of every topic, and goes.
+type reader struct {
+	member *member
+	index  int
+	next   int64    // transport.Clock: when it is to come again.
+	floor  []uint32 // By stream: one more than the sequence number that its retained message must at least have; 0: there may be none.
+	open   int      // Streams that it waits for.
+	asked  int64    // transport.Clock: when it subscribed; 0: it is not waiting.
+
+	readings, expected, delivered, stale, missing int64
+}
+
+// readers makes them, after the watchers.
+func (r *run) readers() {
+	for i := range r.plan.Readers.Count {
+		n := len(r.members)
+		m := r.newMember(n, n%len(r.workers))
+		m.read = &reader{member: m, index: i, floor: make([]uint32, len(r.pubs))}
+		m.client = m.worker.group.New(r.options(n, r.plan.ReaderID(i), plan.Clean), m)
+		r.members = append(r.members, m)
+		m.worker.readers = append(m.worker.readers, m.read)
+	}
+}
+
+// begin has the reader come for the first time in the measured part, at its turn among the readers.
+func (x *reader) begin() {
+	r := x.member.worker.run
+	every := int64(r.plan.Readers.Every)
+	x.next = r.start + int64(r.plan.Warmup) + every*int64(x.index)/int64(r.plan.Readers.Count)
+	x.member.worker.comeBack(x.member, x.next)
+}
+
+// turn: the reader's time has come. If it is still waiting for something by now, that is missing.
+func (x *reader) turn() {
+	w := x.member.worker
+	if x.asked != 0 {
+		x.leave()
+	}
+	x.next += int64(w.run.plan.Readers.Every)
+	if x.next >= w.run.start+w.run.plan.End() || w.paused {
+		return
+	}
+	w.comeBack(x.member, x.next)
+	if !x.member.connected {
+		w.dial(x.member)
+	}
+}
+
+func (x *reader) subscribe() {
+	r := x.member.worker.run
+	x.open = 0
+	for i := range x.floor {
+		x.floor[i] = r.retained[i].Load()
+		if x.floor[i] > 0 {
+			x.open++
+		}
+	}
+	x.expected += int64(x.open)
+	x.readings++
+	x.asked = transport.Clock()
+	x.member.client.Subscribe(r.plan.RetainedFilters(), r.plan.Readers.QoS)
+}
+
+func (x *reader) receive(m *client.Reception) {
+	stamp, ok := plan.ReadStamp(m.Payload)
+	if !ok || !m.Retain || x.asked == 0 || stamp.Stream >= len(x.floor) || x.floor[stamp.Stream] == 0 {
+		return // What is published meanwhile comes too, with RETAIN 0.
+	}
+	floor := x.floor[stamp.Stream]
+	x.floor[stamp.Stream] = 0
+	x.delivered++
+	if floor > 1 && (stamp.Seq == plan.ProbeSeq || stamp.Seq+1 < floor) {
+		x.stale++
+	}
+	if x.open--; x.open == 0 {
+		x.member.worker.rec.Resumed(measure.RetainedSeen, time.Duration(m.Now-x.asked))
+		x.leave()
+	}
+}
+
+// leave ends a reading.
+func (x *reader) leave() {
+	x.missing += int64(x.open)
+	x.open, x.asked = 0, 0
+	x.member.client.Disconnect()
+}
