@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"mqttbench/broker/auth"
 	"mqttbench/broker/packet"
 	"mqttbench/broker/session"
 	"mqttbench/broker/store"
@@ -27,14 +28,18 @@ type Server struct {
 
 	handshakes handshakeLog
 	gate       gate
-	sys        *sysTree // Nil without Options.SysInterval.
-	ledger     *ledger  // Nil without Options.DataDir.
+	guarded    bool       // There is an ACL.
+	pool       *auth.Pool // Nil without passwords to check.
+	sys        *sysTree   // Nil without Options.SysInterval.
+	ledger     *ledger    // Nil without Options.DataDir.
 	store      atomic.Pointer[store.Store]
 
 	// Atomic
 	online  atomic.Int64 // Connections past CONNECT.
 	conns   atomic.Int64 // Connections.
 	closing atomic.Bool
+
+	exchanges atomic.Int64 // Of enhanced authentication, under way.
 
 	retainedBytes atomic.Int64 // As Options.MaxRetainedBytes counts them.
 	sysTopics     atomic.Int64 // Of the retained messages, the broker's own.
@@ -63,6 +68,7 @@ func New(o Options) (*Server, error) {
 	return &Server{
 		o:         o,
 		gate:      newGate(o.ConnectRate),
+		guarded:   o.Guard.ACL() != nil,
 		directory: newDirectory(o.SessionLimits, o.MaxSessions),
 		tree:      topic.NewTree(),
 		retained:  topic.NewRetained[*session.Message](),
@@ -91,6 +97,9 @@ func (s *Server) Start() error {
 		return fmt.Errorf("broker: %w", err)
 	}
 	s.loops = loops
+	if s.o.Guard.Passwords() != nil {
+		s.pool = auth.NewPool(auth.PoolOptions{Workers: s.o.AuthWorkers, Jobs: s.o.AuthQueue})
+	}
 	for i := range loops.Len() {
 		t := loops.Loop(i)
 		l := newLoop(s, t)
@@ -115,8 +124,9 @@ func (s *Server) Start() error {
 }
 
 func (s *Server) listenLocked(url string) error {
+	from := originOf(url)
 	ln, err := s.loops.Listen(url, func(t *transport.Loop, _ net.Addr) transport.Handler {
-		c := &conn{loop: t.Data.(*loop)}
+		c := &conn{loop: t.Data.(*loop), origin: from}
 		c.slot = unlinked
 		return c
 	})
@@ -125,6 +135,7 @@ func (s *Server) listenLocked(url string) error {
 	}
 	s.listeners = append(s.listeners, ln)
 	s.addrs = append(s.addrs, addrURL(ln.Addr()))
+	s.warnOpen(addrURL(ln.Addr()), from)
 	return nil
 }
 
@@ -200,6 +211,9 @@ func (s *Server) Close() error {
 func (s *Server) stopLocked() error {
 	s.closing.Store(true)
 	err := errors.Join(s.loops.Close(), s.ledger.close())
+	if s.pool != nil {
+		s.pool.Close()
+	}
 	close(s.stopped)
 	return err
 }
@@ -254,6 +268,9 @@ func (s *Server) holdings() Stats {
 		Clients:       int(s.online.Load()),
 		Sessions:      int(s.directory.size.Load()),
 		Subscriptions: s.tree.Len(),
+
+		SharedSubscriptions: s.tree.SharedLen(),
+
 		Retained:      s.retainedLen(),
 		RetainedBytes: int(s.retainedBytes.Load()),
 	}

@@ -7,6 +7,9 @@ type Stats struct {
 	Clients       int // Connected.
 	Sessions      int // Connected or kept.
 	Subscriptions int
+
+	SharedSubscriptions int // Of these, to Shared Subscriptions.
+
 	Retained      int
 	RetainedBytes int // As Options.MaxRetainedBytes counts them.
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"mqttbench/bench/strict"
 )
 
 // A kind turns a value of a file into the text of a flag. complaint is what is wrong with it, to follow
@@ -81,25 +83,14 @@ func below(level string) []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// plain is a value as it stands in the file; ok is false if it is not a single value.
-func plain(n ast.Node) (string, bool) {
-	switch n := n.(type) {
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode:
-		return n.GetToken().Value, true
-	case *ast.LiteralNode:
-		return n.Value.Value, true
-	}
-	return "", false
-}
-
 func oneOf(values ...string) kind {
 	return func(n ast.Node) (string, string) {
-		v, ok := plain(n)
+		v, ok := strict.Plain(n)
 		if ok && slices.Contains(values, v) {
 			return v, ""
 		}
 		last := len(values) - 1
-		return "", fmt.Sprintf("is none of %s and %s%s", strings.Join(values[:last], ", "), values[last], DidYouMean(v, values))
+		return "", fmt.Sprintf("is none of %s and %s%s", strings.Join(values[:last], ", "), values[last], strict.DidYouMean(v, values))
 	}
 }
 
@@ -115,7 +106,7 @@ func level(n ast.Node) (string, string) {
 // whole takes decimal digits only: YAML reads 010 as 8, and nobody means that.
 func whole(least, most int64) kind {
 	return func(n ast.Node) (string, string) {
-		v, _ := plain(n)
+		v, _ := strict.Plain(n)
 		i, err := strconv.ParseInt(v, 10, 64)
 		_, number := n.(*ast.IntegerNode)
 		if err != nil || !number || v != strconv.FormatInt(i, 10) || i < least || i > most {
@@ -163,7 +154,7 @@ func truth(n ast.Node) (string, string) {
 // duration wants a unit: a bare 30 could be seconds, and could be nanoseconds.
 func duration(n ast.Node) (string, string) {
 	if _, ok := n.(*ast.StringNode); ok || isZero(n) {
-		v, _ := plain(n)
+		v, _ := strict.Plain(n)
 		if d, err := time.ParseDuration(v); err == nil && d >= 0 {
 			return v, ""
 		}
@@ -172,12 +163,12 @@ func duration(n ast.Node) (string, string) {
 }
 
 func isZero(n ast.Node) bool {
-	v, ok := plain(n)
+	v, ok := strict.Plain(n)
 	return ok && v == "0"
 }
 
 func text(n ast.Node) (string, string) {
-	v, ok := plain(n)
+	v, ok := strict.Plain(n)
 	if _, isText := n.(*ast.StringNode); !ok || !isText || v == "" {
 		return "", "is not a text"
 	}
@@ -186,7 +177,7 @@ func text(n ast.Node) (string, string) {
 
 // prose is a text of several words and lines, put on one.
 func prose(n ast.Node) (string, string) {
-	v, ok := plain(n)
+	v, ok := strict.Plain(n)
 	v = strings.Join(strings.Fields(v), " ")
 	if !ok || v == "" {
 		return "", "is not a text"

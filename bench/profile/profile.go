@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"mqttbench/bench/strict"
 )
 
 // A Profile is a workload, or a family of them.
@@ -89,7 +91,7 @@ func (p *Profile) Of(name string) (Settings, error) {
 	if len(names) == 0 {
 		return nil, fmt.Errorf("profile %s has no variants, and so none called %q", p.Name, name)
 	}
-	return nil, fmt.Errorf("profile %s has no variant %q%s; there are %s", p.Name, name, DidYouMean(name, names), strings.Join(names, ", "))
+	return nil, fmt.Errorf("profile %s has no variant %q%s; there are %s", p.Name, name, strict.DidYouMean(name, names), strings.Join(names, ", "))
 }
 
 // Summary is the first sentence of the description, or the question that it begins with.

@@ -2,43 +2,23 @@ package profile
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+
+	"mqttbench/bench/strict"
 )
 
 // An Error says what is wrong with a profile, and where.
-type Error struct {
-	File         string
-	Line, Column int // From 1; 0: of the file as a whole.
-	Text         string
-}
-
-func (e *Error) Error() string {
-	if e.Line == 0 {
-		return fmt.Sprintf("%s: %s", e.File, e.Text)
-	}
-	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Text)
-}
-
-// maxSize bounds a profile, in bytes: whoever gives a result file or a disk image by mistake is told so at once.
-const maxSize = 1 << 20
+type Error = strict.Error
 
 // Read reads a profile. file names it in errors, which are of type *Error; the first one counts. base finds
 // the profile that this one extends, if it does; it may be nil if there are none.
 func Read(file string, text []byte, base func(name string) (*Profile, error)) (*Profile, error) {
-	r := reader{file: file, base: base}
-	if len(text) > maxSize {
-		return nil, r.fault(nil, "this is %d bytes long, and no profile", len(text))
-	}
-	root, err := r.parse(text)
+	r := reader{Reader: strict.Reader{File: file, What: "profile"}, base: base}
+	root, err := r.Parse(text)
 	if err != nil {
 		return nil, err
 	}
@@ -50,68 +30,8 @@ func Read(file string, text []byte, base func(name string) (*Profile, error)) (*
 }
 
 type reader struct {
-	file string
+	strict.Reader
 	base func(name string) (*Profile, error)
-}
-
-func (r *reader) fault(at *token.Token, format string, args ...any) error {
-	e := &Error{File: r.file, Text: fmt.Sprintf(format, args...)}
-	if at != nil && at.Position != nil {
-		e.Line, e.Column = at.Position.Line, at.Position.Column
-	}
-	return e
-}
-
-func (r *reader) parse(text []byte) (ast.Node, error) {
-	f, err := parser.ParseBytes(text, 0)
-	var syntax yaml.Error
-	switch {
-	case errors.As(err, &syntax):
-		return nil, r.fault(syntax.GetToken(), "%s", syntax.GetMessage())
-	case err != nil:
-		return nil, r.fault(nil, "%v", err)
-	}
-	docs := slices.DeleteFunc(f.Docs, func(d *ast.DocumentNode) bool { return d.Body == nil })
-	switch len(docs) {
-	case 0:
-		return nil, r.fault(nil, "it is empty")
-	case 1:
-		return docs[0].Body, nil
-	}
-	return nil, r.fault(docs[1].Body.GetToken(), "a second document: a profile is one")
-}
-
-// A pair is a key and its value.
-type pair struct {
-	key   string
-	at    *token.Token // Of the key.
-	value ast.Node
-}
-
-// pairs are those of a mapping, in their order. Anchors, aliases and merges are not for profiles: what a file says
-// should be seen where it stands.
-func (r *reader) pairs(n ast.Node, what string) ([]pair, error) {
-	var values []*ast.MappingValueNode
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		values = n.Values
-	case *ast.MappingValueNode:
-		values = []*ast.MappingValueNode{n}
-	default:
-		return nil, r.fault(n.GetToken(), "%s is not a list of keys and values", what)
-	}
-	var all []pair
-	for _, v := range values {
-		key, ok := v.Key.(*ast.StringNode)
-		if !ok {
-			return nil, r.fault(v.Key.GetToken(), "%s is not a name", v.Key)
-		}
-		if slices.ContainsFunc(all, func(p pair) bool { return p.key == key.Value }) {
-			return nil, r.fault(key.GetToken(), "%s is here twice", key.Value)
-		}
-		all = append(all, pair{key.Value, key.GetToken(), v.Value})
-	}
-	return all, nil
 }
 
 // about are the keys that are not settings, of a profile and of a variant.
@@ -122,13 +42,13 @@ var (
 
 func (r *reader) profile(root ast.Node) (*Profile, error) {
 	p := new(Profile)
-	all, err := r.pairs(root, "a profile")
+	all, err := r.Pairs(root, "a profile")
 	if err != nil {
 		return nil, err
 	}
 	var settings Settings
 	for _, x := range all {
-		switch x.key {
+		switch x.Key {
 		case "name":
 			p.Name, err = r.name(x)
 		case "description":
@@ -151,25 +71,25 @@ func (r *reader) profile(root ast.Node) (*Profile, error) {
 	p.Settings = settings.Over(p.Settings)
 	switch {
 	case p.Name == "":
-		return nil, r.fault(nil, "it has no name")
+		return nil, r.Fault(nil, "it has no name")
 	case p.Description == "":
-		return nil, r.fault(nil, "it has no description")
+		return nil, r.Fault(nil, "it has no description")
 	}
 	return p, nil
 }
 
 // extend begins with another profile. What the file says before has precedence all the same: the order of keys has no meaning.
-func (r *reader) extend(p *Profile, x pair) error {
+func (r *reader) extend(p *Profile, x strict.Pair) error {
 	name, err := r.value(x, text)
 	if err != nil {
 		return err
 	}
 	if r.base == nil {
-		return r.fault(x.at, "there is nothing to extend")
+		return r.Fault(x.At, "there is nothing to extend")
 	}
 	b, err := r.base(name)
 	if err != nil {
-		return r.fault(x.value.GetToken(), "%v", err)
+		return r.Fault(x.Value.GetToken(), "%v", err)
 	}
 	p.Settings = slices.Clone(b.Settings)
 	p.Description, p.Source, p.Expect = cmp.Or(p.Description, b.Description), cmp.Or(p.Source, b.Source), cmp.Or(p.Expect, b.Expect)
@@ -179,10 +99,10 @@ func (r *reader) extend(p *Profile, x pair) error {
 	return nil
 }
 
-func (r *reader) variants(x pair) ([]Variant, error) {
-	list, ok := x.value.(*ast.SequenceNode)
+func (r *reader) variants(x strict.Pair) ([]Variant, error) {
+	list, ok := x.Value.(*ast.SequenceNode)
 	if !ok || len(list.Values) == 0 {
-		return nil, r.fault(x.value.GetToken(), "variants is not a list of variants")
+		return nil, r.Fault(x.Value.GetToken(), "variants is not a list of variants")
 	}
 	var all []Variant
 	for _, n := range list.Values {
@@ -191,7 +111,7 @@ func (r *reader) variants(x pair) ([]Variant, error) {
 			return nil, err
 		}
 		if slices.ContainsFunc(all, func(o Variant) bool { return o.Name == v.Name }) {
-			return nil, r.fault(n.GetToken(), "there are two variants %q", v.Name)
+			return nil, r.Fault(n.GetToken(), "there are two variants %q", v.Name)
 		}
 		all = append(all, *v)
 	}
@@ -199,13 +119,13 @@ func (r *reader) variants(x pair) ([]Variant, error) {
 }
 
 func (r *reader) variant(n ast.Node) (*Variant, error) {
-	all, err := r.pairs(n, "a variant")
+	all, err := r.Pairs(n, "a variant")
 	if err != nil {
 		return nil, err
 	}
 	v := new(Variant)
 	for _, x := range all {
-		switch x.key {
+		switch x.Key {
 		case "name":
 			v.Name, err = r.name(x)
 		case "description":
@@ -218,21 +138,21 @@ func (r *reader) variant(n ast.Node) (*Variant, error) {
 		}
 	}
 	if v.Name == "" {
-		return nil, r.fault(n.GetToken(), "a variant without a name")
+		return nil, r.Fault(n.GetToken(), "a variant without a name")
 	}
 	return v, nil
 }
 
 // setting adds a setting, or all of those below its key. others are the keys that could have been meant besides.
-func (r *reader) setting(to *Settings, level string, x pair, others []string) error {
-	key := level + x.key
+func (r *reader) setting(to *Settings, level string, x strict.Pair, others []string) error {
+	key := level + x.Key
 	if k, ok := keys[key]; ok {
 		v, err := r.value(x, k)
 		*to = append(*to, Setting{flagOf(key), v})
 		return err
 	}
 	if inner := below(key + "."); len(inner) > 0 {
-		all, err := r.pairs(x.value, key)
+		all, err := r.Pairs(x.Value, key)
 		for _, y := range all {
 			if err == nil {
 				err = r.setting(to, key+".", y, nil)
@@ -245,33 +165,24 @@ func (r *reader) setting(to *Settings, level string, x pair, others []string) er
 	if level != "" {
 		where = " in " + strings.TrimSuffix(level, ".")
 	}
-	return r.fault(x.at, "unknown key %q%s%s", x.key, where, DidYouMean(x.key, known))
+	return r.Fault(x.At, "unknown key %q%s%s", x.Key, where, strict.DidYouMean(x.Key, known))
 }
 
 // value is a value of a kind.
-func (r *reader) value(x pair, k kind) (string, error) {
-	v, complaint := k(x.value)
+func (r *reader) value(x strict.Pair, k kind) (string, error) {
+	v, complaint := k(x.Value)
 	if complaint == "" {
 		return v, nil
 	}
-	said, ok := plain(x.value)
-	if !ok {
-		said = "the value"
-	} else if len(said) > maxQuoted {
-		said = said[:maxQuoted] + "..."
-	}
-	return "", r.fault(x.value.GetToken(), "%s: %s %s", x.key, said, complaint)
+	return "", r.Fault(x.Value.GetToken(), "%s: %s %s", x.Key, strict.Quote(x.Value), complaint)
 }
-
-// maxQuoted is how many bytes of a wrong value are repeated to its writer.
-const maxQuoted = 40
 
 // aName becomes part of paths and of what a user types.
 var aName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,63}$`)
 
-func (r *reader) name(x pair) (string, error) {
+func (r *reader) name(x strict.Pair) (string, error) {
 	return r.value(x, func(n ast.Node) (string, string) {
-		v, ok := plain(n)
+		v, ok := strict.Plain(n)
 		if !ok || !aName.MatchString(v) {
 			return "", "is not a name: small letters, digits, - and . make one"
 		}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"mqttbench/bench/strict"
 )
 
 // head is what every profile needs.
@@ -70,7 +72,7 @@ func TestNonsense(t *testing.T) {
 		{head + "qos: {\n", "f.yaml:"},
 		{head + "\tqos: 1\n", "f.yaml:"},
 		{"\x00\xff\xfe", "f.yaml"},
-		{strings.Repeat("x", maxSize+1), "no profile"},
+		{strings.Repeat("x", strict.MaxSize+1), "no profile"},
 		{head + "topic: [" + strings.Repeat("[", 2000), "f.yaml"},
 	} {
 		_, err := Read("f.yaml", []byte(c.text), shipped)
@@ -171,20 +173,6 @@ func TestExtends(t *testing.T) {
 		if d := cmp.Diff(want, p); d != "" {
 			t.Error(d)
 		}
-	}
-}
-
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"qos", "qos", 0}, {"flaw", "lawn", 2}} {
-		if d := distance(c.a, c.b); d != c.want {
-			t.Errorf("from %q to %q: %d, want %d", c.a, c.b, d, c.want)
-		}
-	}
-	if s := DidYouMean("abcdef", []string{"uvwxyz"}); s != "" {
-		t.Errorf("suggested %q", s)
 	}
 }
 

@@ -29,6 +29,8 @@ type Tree struct {
 	// for filters that begin with a wildcard.
 	gens [generations + 1]atomic.Uint64
 	size atomic.Int64
+
+	shared atomic.Int64 // Of size, those of Shared Subscriptions.
 }
 
 // NewTree returns an empty Tree, of about 100 KB.
@@ -46,6 +48,17 @@ func NewTree() *Tree {
 
 // Len is the number of subscriptions.
 func (t *Tree) Len() int { return int(t.size.Load()) }
+
+// SharedLen is how many of them are to Shared Subscriptions.
+func (t *Tree) SharedLen() int { return int(t.shared.Load()) }
+
+// count notes that there are n more subscriptions.
+func (t *Tree) count(n int64, share string) {
+	t.size.Add(n)
+	if share != "" {
+		t.shared.Add(n)
+	}
+}
 
 // Subscribe adds or replaces s under filter ("$share/NAME/FILTER" included) and reports
 // whether that subscriber had this very filter before. When it returns, every Match that begins sees s.
@@ -66,7 +79,7 @@ func (t *Tree) Subscribe(filter string, s Subscription) (existed bool) {
 	// change or is not Current any more.
 	p.gen.Add(1)
 	if !existed {
-		t.size.Add(1)
+		t.count(1, share)
 	}
 	return existed
 }
@@ -80,7 +93,7 @@ func (t *Tree) Unsubscribe(filter string, who Subscriber) (existed bool) {
 	p.mu.Unlock()
 	if existed {
 		p.gen.Add(1)
-		t.size.Add(-1)
+		t.count(-1, share)
 	}
 	return existed
 }

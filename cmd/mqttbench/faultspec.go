@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"mqttbench/bench/fault"
-	"mqttbench/bench/profile"
+	"mqttbench/bench/strict"
 	"mqttbench/broker/packet"
 )
 
@@ -332,7 +332,7 @@ func didYouMean(name string, known []string) string {
 			return fmt.Sprintf("; did you mean %q?", k)
 		}
 	}
-	return profile.DidYouMean(name, known)
+	return strict.DidYouMean(name, known)
 }
 
 func orQuestion(s string) string {

@@ -23,9 +23,11 @@ broker/journal:     broker/packet broker/session
 broker/store:       github.com/cockroachdb/pebble/v2
 broker/transport:   github.com/gobwas/ws golang.org/x/sys/unix
 broker:             broker/journal broker/packet broker/session broker/store broker/topic broker/transport
+broker/metrics:     broker broker/store broker/transport github.com/prometheus/client_golang
 
 bench/plan:         broker/packet
-bench/profile:      github.com/goccy/go-yaml
+bench/strict:       github.com/goccy/go-yaml
+bench/profile:      bench/strict github.com/goccy/go-yaml
 bench/client:       broker/packet broker/transport
 bench/client/paho:  bench/client broker/packet broker/transport github.com/eclipse/paho.mqtt.golang
 bench/measure:      bench/client bench/plan bench/result broker/packet github.com/HdrHistogram/hdrhistogram-go github.com/prometheus/procfs
@@ -38,11 +40,11 @@ bench:              bench/client bench/measure bench/plan bench/result broker/pa
 profiles:
 
 cmd/mqttbroker:     broker broker/packet broker/session broker/store broker/transport github.com/spf13/pflag
-cmd/mqttbench:      bench bench/client bench/client/paho bench/fault bench/measure bench/plan bench/profile bench/report bench/result bench/series broker broker/packet broker/transport github.com/spf13/pflag golang.org/x/sys/unix golang.org/x/term profiles
+cmd/mqttbench:      bench bench/client bench/client/paho bench/fault bench/measure bench/plan bench/profile bench/report bench/result bench/series bench/strict broker broker/packet broker/transport github.com/spf13/pflag golang.org/x/sys/unix golang.org/x/term profiles
 `
 
 // An import of any package of these modules counts as the module.
-var modules = []string{"gonum.org/v1/plot", "golang.org/x/sys/unix", "github.com/prometheus/procfs", "github.com/eclipse/paho.mqtt.golang", "github.com/cockroachdb/pebble/v2", "github.com/goccy/go-yaml"}
+var modules = []string{"gonum.org/v1/plot", "golang.org/x/sys/unix", "github.com/prometheus/procfs", "github.com/eclipse/paho.mqtt.golang", "github.com/cockroachdb/pebble/v2", "github.com/goccy/go-yaml", "github.com/prometheus/client_golang"}
 
 func TestLayers(t *testing.T) {
 	want := map[string]string{}

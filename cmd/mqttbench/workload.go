@@ -15,6 +15,7 @@ import (
 
 	"mqttbench/bench/profile"
 	"mqttbench/bench/result"
+	"mqttbench/bench/strict"
 	workloads "mqttbench/profiles"
 )
 
@@ -22,7 +23,7 @@ import (
 func shipped(name string) (*profile.Profile, error) {
 	text, ok := workloads.Text(name)
 	if !ok {
-		return nil, fmt.Errorf("there is no profile %q%s; mqttbench profiles lists them", name, profile.DidYouMean(name, workloads.Names()))
+		return nil, fmt.Errorf("there is no profile %q%s; mqttbench profiles lists them", name, strict.DidYouMean(name, workloads.Names()))
 	}
 	return profile.Read(name+".yaml", text, shipped)
 }

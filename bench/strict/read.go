@@ -1,0 +1,126 @@
+package strict
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// An Error says what is wrong with a file, and where.
+type Error struct {
+	File         string
+	Line, Column int // From 1; 0: of the file as a whole.
+	Text         string
+}
+
+func (e *Error) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s", e.File, e.Text)
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Text)
+}
+
+// MaxSize bounds a file, in bytes: whoever gives a result file or a disk image by mistake is told so at once.
+const MaxSize = 1 << 20
+
+// A Reader reads one file. All its errors are of type *Error.
+type Reader struct {
+	File string // Its name, for errors.
+	What string // What it is, as in "profile".
+}
+
+// Fault is an error at a place; nil: of the file as a whole.
+func (r *Reader) Fault(at *token.Token, format string, args ...any) error {
+	e := &Error{File: r.File, Text: fmt.Sprintf(format, args...)}
+	if at != nil && at.Position != nil {
+		e.Line, e.Column = at.Position.Line, at.Position.Column
+	}
+	return e
+}
+
+// Parse returns the one document of a file.
+func (r *Reader) Parse(text []byte) (ast.Node, error) {
+	if len(text) > MaxSize {
+		return nil, r.Fault(nil, "this is %d bytes long, and no %s", len(text), r.What)
+	}
+	f, err := parser.ParseBytes(text, 0)
+	var syntax yaml.Error
+	switch {
+	case errors.As(err, &syntax):
+		return nil, r.Fault(syntax.GetToken(), "%s", syntax.GetMessage())
+	case err != nil:
+		return nil, r.Fault(nil, "%v", err)
+	}
+	docs := slices.DeleteFunc(f.Docs, func(d *ast.DocumentNode) bool { return d.Body == nil })
+	switch len(docs) {
+	case 0:
+		return nil, r.Fault(nil, "it is empty")
+	case 1:
+		return docs[0].Body, nil
+	}
+	return nil, r.Fault(docs[1].Body.GetToken(), "a second document: a %s is one", r.What)
+}
+
+// A Pair is a key and its value.
+type Pair struct {
+	Key   string
+	At    *token.Token // Of the key.
+	Value ast.Node
+}
+
+// Pairs are those of a mapping, in their order. Anchors, aliases and merges are not for such files: what a file says
+// should be seen where it stands. what names the mapping in errors.
+func (r *Reader) Pairs(n ast.Node, what string) ([]Pair, error) {
+	var values []*ast.MappingValueNode
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		values = n.Values
+	case *ast.MappingValueNode:
+		values = []*ast.MappingValueNode{n}
+	default:
+		return nil, r.Fault(n.GetToken(), "%s is not a list of keys and values", what)
+	}
+	var all []Pair
+	for _, v := range values {
+		key, ok := v.Key.(*ast.StringNode)
+		if !ok {
+			return nil, r.Fault(v.Key.GetToken(), "%s is not a name", v.Key)
+		}
+		if slices.ContainsFunc(all, func(p Pair) bool { return p.Key == key.Value }) {
+			return nil, r.Fault(key.GetToken(), "%s is here twice", key.Value)
+		}
+		all = append(all, Pair{key.Value, key.GetToken(), v.Value})
+	}
+	return all, nil
+}
+
+// Plain is a value as it stands in the file; ok is false if it is not a single value.
+func Plain(n ast.Node) (string, bool) {
+	switch n := n.(type) {
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode:
+		return n.GetToken().Value, true
+	case *ast.LiteralNode:
+		return n.Value.Value, true
+	}
+	return "", false
+}
+
+// maxQuoted is how many bytes of a wrong value are repeated to its writer.
+const maxQuoted = 40
+
+// Quote is a value as an error about it repeats it.
+func Quote(n ast.Node) string {
+	said, ok := Plain(n)
+	switch {
+	case !ok:
+		return "the value"
+	case len(said) > maxQuoted:
+		return said[:maxQuoted] + "..."
+	}
+	return said
+}
