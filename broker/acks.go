@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"mqttbench/broker/auth"
 	"mqttbench/broker/packet"
 	"mqttbench/broker/session"
 )
@@ -118,6 +119,12 @@ func (l *loop) appendDelivery(cl *client, c *conn, d *session.Delivery) {
 	if d.Release {
 		l.out = packet.AppendAck(l.out, c.version, packet.PUBREL, d.ID, packet.Success)
 		l.n.controlOut++
+		return
+	}
+	if l.s.guarded && !d.Dup && !l.may(c, auth.Read, d.Msg.Topic) {
+		l.n.dropped.NotAuthorized++ // Queued for a client that was away, before it was known who would come.
+		forget(&cl.sess, d)
+		l.ledger.doneLocked(cl, d.ID)
 		return
 	}
 	p := l.outgoing(c.version, d.Msg, d.SubIDs)

@@ -50,6 +50,7 @@ type will struct {
 	delay     uint32 // Will Delay Interval, seconds.
 	expiry    uint32 // Message Expiry Interval, seconds.
 	hasExpiry bool
+	who       *identity // Whose it is; nil: it was stored, and allowed when it came, or there is no Guard.
 }
 
 // resumableLocked reports whether the next CONNECT without Clean Start gets this session.

@@ -30,7 +30,7 @@ type conn struct {
 	last     int64  // When the last packet arrived, ns.
 	patience uint32 // How long the client may be silent, ms; 0: for ever.
 	owed     uint32 // What the outbox held when the client was last given more time, bytes; 0: it was not.
-	aliases  *aliases
+	rare     *rare  // Nil for most; to be had from rareOnes. What other loops see of it does not change.
 
 	// Atomic
 	//
@@ -48,6 +48,7 @@ type conn struct {
 	// Immutable once CONNECT was accepted. Down here it costs nothing: 96 bytes are a size class of the
 	// allocator, the next is 112.
 	resumed bool // Session Present was 1.
+	origin  origin
 }
 
 // Why connections end, apart from errors of the peer and the network.
@@ -57,6 +58,7 @@ var (
 	errSilent       = errors.New("keep alive timeout")
 	errNoConnect    = errors.New("no CONNECT in time")
 	errShuttingDown = errors.New("server shutting down")
+	errRevoked      = errors.New("the user's entry in the password file has gone or changed")
 )
 
 func (c *conn) Opened(tc *transport.Conn) {
@@ -87,8 +89,9 @@ func (c *conn) Receive(b []byte) (int, error) {
 }
 
 func (c *conn) consume(b []byte) (n int, err error) {
-	if c.client == nil {
-		if n, err = c.first(b); c.client == nil {
+	for c.client == nil {
+		k, err := c.first(b[n:])
+		if n += k; err != nil || k == 0 || n == len(b) && c.client == nil {
 			return n, err
 		}
 	}
@@ -126,16 +129,26 @@ const maxConnect = 512 << 10
 
 // first expects the CONNECT that everything begins with, [v5 MQTT-3.1.0-1].
 func (c *conn) first(b []byte) (int, error) {
+	if c.isWaiting() {
+		return 0, nil
+	}
 	c.loop.culprit = packet.Type(b[0] >> 4)
 	f, err := packet.Next(b, min(c.loop.s.o.MaxPacket, maxConnect))
 	if err != nil || f.Size == 0 {
 		return 0, err
 	}
+	if c.exchanging() {
+		c.loop.n.packetsIn++
+		return f.Size, c.proceed(f)
+	}
 	if f.Type != packet.CONNECT {
 		return f.Size, protocolError("v5 MQTT-3.1.0-1", "the first packet is not CONNECT")
 	}
+	if err = c.connect(f); err == nil && c.isWaiting() {
+		return 0, nil // It is looked at again when its password has been checked.
+	}
 	c.loop.n.packetsIn++
-	return f.Size, c.connect(f)
+	return f.Size, err
 }
 
 func (c *conn) handle(f packet.Frame) error {
@@ -153,8 +166,7 @@ func (c *conn) handle(f packet.Frame) error {
 	case packet.CONNECT:
 		return protocolError("v5 MQTT-3.1.0-2", "a second CONNECT")
 	case packet.AUTH:
-		// Without an Authentication Method in CONNECT there is none, [v5 MQTT-4.12.0-6].
-		return protocolError("v5 MQTT-4.12.0-6", "AUTH without an Authentication Method")
+		return c.authAgain(f)
 	}
 	return protocolError("v5 2.1.2", "a packet that only servers send")
 }
@@ -192,6 +204,7 @@ func (c *conn) Closed(err error) {
 	l.wheel.remove(c)
 	l.enter()
 	defer l.leave(nil)
+	c.abandon()
 	if c.client != nil {
 		c.detach()
 		l.ledger.closed(c)

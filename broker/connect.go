@@ -15,7 +15,20 @@ func (c *conn) connect(f packet.Frame) error {
 	if err := p.Decode(f.Flags, f.Body); err != nil {
 		return c.refuseMalformed(p.Version, err)
 	}
-	if err := c.admit(&p); err != nil {
+	ready, err := c.authenticate(f, &p)
+	if err != nil {
+		c.loop.claimant = string(p.ClientID)
+		return c.refuseConnect(p.Version, err)
+	}
+	if !ready {
+		return nil
+	}
+	return c.enter(&p)
+}
+
+// enter goes on with a CONNECT when it is known whom it comes from.
+func (c *conn) enter(p *packet.Connect) error {
+	if err := c.admit(p); err != nil {
 		c.loop.claimant = string(p.ClientID)
 		return c.refuseConnect(p.Version, err)
 	}
@@ -23,8 +36,8 @@ func (c *conn) connect(f packet.Frame) error {
 	if assigned {
 		p.ClientID = []byte(rand.Text())
 	}
-	c.adopt(&p)
-	if err := c.attach(&p, assigned); err != nil {
+	c.adopt(p)
+	if err := c.attach(p, assigned); err != nil {
 		c.loop.s.online.Add(-1)
 		c.loop.claimant = string(p.ClientID)
 		return c.refuseConnect(p.Version, err)
@@ -37,19 +50,6 @@ func (c *conn) connect(f packet.Frame) error {
 // MaxClients), Closed gives back.
 func (c *conn) admit(p *packet.Connect) error {
 	l, s := c.loop, c.loop.s
-	if !s.gate.pass(l.now) {
-		return errConnectRate
-	}
-	if p.HasAuthMethod {
-		// No method is known here, [v5 MQTT-4.12.0-1].
-		return refusal(packet.BadAuthenticationMethod, "v5 MQTT-4.12.0-1", "no Authentication Method is supported")
-	}
-	if s.o.Authenticate != nil {
-		code := s.o.Authenticate(string(p.ClientID), string(p.Username), p.Password)
-		if code != packet.Success {
-			return refusal(code, "", "refused")
-		}
-	}
 	if err := c.admitWill(p); err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (c *conn) admitWill(p *packet.Connect) error {
 	return nil
 }
 
-// What a CONNECT is refused for, apart from what Authenticate says.
+// What a CONNECT is refused for, apart from whom it comes from: that is in identity.go.
 var (
 	errConnectRate = refusal(packet.ConnectionRateExceeded, "", "too many connections at a time")
 	errClients     = refusal(packet.QuotaExceeded, "", "too many clients")
@@ -127,6 +127,10 @@ func (c *conn) adopt(p *packet.Connect) {
 		c.window = uint16(min(int(c.window), limit))
 	}
 	p.KeepAlive = c.loop.s.grantKeepAlive(p)
+	if c.rare != nil && c.rare.who != nil {
+		c.rare.who.clientID = string(p.ClientID)
+		c.judgeWill(p)
+	}
 	l := c.loop
 	l.wheel.remove(c)
 	c.last = l.now
@@ -189,7 +193,7 @@ func (c *conn) resumeLocked(cl *client, p *packet.Connect, present, assigned boo
 		}
 	}
 	cl.will.drop() // One with a delay: this client is back in time, [v5 MQTT-3.1.3-9].
-	cl.will = newWill(&p.Will, p.HasWill)
+	cl.will = c.newWill(&p.Will, p.HasWill)
 	asked := p.SessionExpiry
 	p.SessionExpiry = l.s.grantExpiry(asked)
 	cl.expiry = p.SessionExpiry
@@ -237,6 +241,10 @@ func (c *conn) connackProps(p *packet.Connect, askedExpiry uint32, assigned bool
 	number(lowered, packet.PropServerKeepAlive, limit)
 	inform := p.RequestResponseInfo && o.ResponseInformation != "" // [v5 MQTT-3.1.2-28]
 	text(inform, packet.PropResponseInformation, []byte(o.ResponseInformation))
+	if c.rare != nil && c.rare.method != "" {
+		b = c.appendAuthProps(b, c.rare.exchange.answer) // [v5 MQTT-4.12.0-5]
+		c.endExchange()
+	}
 	c.loop.props2 = b
 	return packet.Props(b)
 }

@@ -19,6 +19,7 @@ type Refused struct {
 	ConnectRate    uint64 // CONNECT: Options.ConnectRate.
 	ConnectTimeout uint64 // No CONNECT within Options.ConnectTimeout.
 	Credentials    uint64 // CONNECT: not let in.
+	PasswordQueue  uint64 // CONNECT, AUTH: Options.AuthQueue.
 	KeepAlive      uint64 // Silent for one and a half times the Keep Alive.
 
 	Subscriptions  uint64 // Topic Filters: Options.MaxSubscriptions.
@@ -80,6 +81,7 @@ func (r *Refused) add(n *Refused) {
 	r.ConnectRate += n.ConnectRate
 	r.ConnectTimeout += n.ConnectTimeout
 	r.Credentials += n.Credentials
+	r.PasswordQueue += n.PasswordQueue
 	r.KeepAlive += n.KeepAlive
 	r.Subscriptions += n.Subscriptions
 	r.FilterBytes += n.FilterBytes

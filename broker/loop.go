@@ -26,6 +26,8 @@ type loop struct {
 	cache matchCache
 	n     counters
 
+	decisions decisions
+
 	culprit  packet.Type // Of the packet that consume has refused.
 	claimant string      // Whose CONNECT it was.
 	closings ration      // Of the lines about connections that ended,
@@ -70,6 +72,9 @@ func newLoop(s *Server, t *transport.Loop) *loop {
 	l := &loop{s: s, t: t}
 	l.wheel.at = transport.Clock() / tick
 	l.cache.init(s.tree, &l.n)
+	if s.guarded {
+		l.decisions.init()
+	}
 	l.ledger, l.release = s.ledger.scribe(), l.onDurable
 	return l
 }

@@ -140,11 +140,14 @@ func (l *loop) end(cl *client) {
 }
 
 // newWill copies the Will Message of a CONNECT.
-func newWill(p *packet.Will, has bool) *will {
+func (c *conn) newWill(p *packet.Will, has bool) *will {
 	if !has {
 		return nil
 	}
 	w := &will{retain: p.Retain, delay: p.Delay}
+	if c.rare != nil {
+		w.who = c.rare.who
+	}
 	if e, ok := p.Props.Get(packet.PropMessageExpiryInterval); ok {
 		w.expiry, w.hasExpiry = e.N, true
 	}
@@ -172,7 +175,7 @@ func (l *loop) publishWill(cl *client, w *will) {
 		l.gate = l.ledger.current()
 		defer func() { l.gate = 0 }()
 	}
-	if allow := l.s.o.AllowPublish; isSys(m.Topic) || allow != nil && !allow(cl.id, m.Topic) {
+	if allow := l.s.o.AllowPublish; isSys(m.Topic) || allow != nil && !allow(cl.id, m.Topic) || !l.mayWill(w) {
 		l.n.dropped.NotAuthorized++
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"mqttbench/broker/auth"
 	"mqttbench/broker/packet"
 	"mqttbench/broker/session"
 	"mqttbench/broker/store"
@@ -102,6 +103,27 @@ type Options struct {
 	// is empty for a client that wants to be given one. Default: all may enter.
 	Authenticate func(clientID, username string, password []byte) packet.ReasonCode
 
+	// Guard has the password file and the ACL file. With the first, clients with a User Name need its password, and users of that
+	// kind have SCRAM-SHA-256; with the second, clients may only what it grants. Default: neither.
+	Guard *auth.Guard
+
+	// Anonymous says who may come without a User Name that has been checked, a certificate that stands for one, or an
+	// Authentication Method. With Authenticate that is not asked. Default: AnonymousLocal.
+	Anonymous Anonymous
+
+	// CertIdentity takes the User Name from the certificate of the client, on listeners with TLS. Who
+	// shows none is refused there. Default: auth.CertNone.
+	CertIdentity auth.CertIdentity
+
+	Methods []auth.Method // Of enhanced authentication, beside SCRAM-SHA-256. Default: none.
+
+	// AuthWorkers is how many goroutines check passwords. Default: half the processors, at least one.
+	AuthWorkers int
+
+	// AuthQueue is how many passwords may wait to be checked, and how many enhanced authentications may be
+	// under way: further clients are refused. Default: 1024.
+	AuthQueue int
+
 	// AllowPublish and AllowSubscribe decide on one Topic Name or Topic Filter
 	// (lent), on a loop: they must not wait. A Will Message is asked about when it is
 	// published. Default: all is allowed.
@@ -154,6 +176,7 @@ func (o Options) withDefaults() (Options, error) {
 	orDefault(&o.MaxRetained, defaultMaxRetained)
 	orDefault(&o.MaxRetainedBytes, defaultMaxRetainedBytes)
 	orDefault(&o.Version, defaultVersion)
+	orDefault(&o.AuthQueue, auth.DefaultJobs)
 	o.TopicAliasMaximum = max(o.TopicAliasMaximum, 0)
 	err := o.check()
 	o.SessionLimits = o.SessionLimits.WithDefaults()
@@ -197,6 +220,9 @@ func (o *Options) check() error {
 		"connect timeout: %v is not within 1ms and a day", o.ConnectTimeout)
 	refuse(o.MaxClients < 0, "clients: %d is negative", o.MaxClients)
 	refuse(o.DataDir == "" && (o.Sync != 0 || o.AcceptLoss), "a level of sync, or the acceptance of a loss, without a data directory")
+	refuse(o.AuthWorkers < 0 || o.AuthQueue < 0, "workers %d or queue %d of authentication are negative", o.AuthWorkers, o.AuthQueue)
+	refuse(o.Authenticate != nil && o.Guard.Passwords() != nil, "a password file beside a function that checks passwords")
+	refuse(o.Anonymous > AnonymousNever, "unknown Anonymous %d", o.Anonymous)
 	refuse(o.ConnectRate < 0, "connect rate: %d is negative", o.ConnectRate)
 	refuse(o.SysInterval < 0 || o.SysInterval%time.Second != 0,
 		"interval of $SYS: %v is not a whole number of seconds", o.SysInterval)

@@ -1,6 +1,9 @@
 package broker
 
-import "mqttbench/broker/packet"
+import (
+	"mqttbench/broker/auth"
+	"mqttbench/broker/packet"
+)
 
 // aliases are the Topic Aliases that a client has set on this Network
 // Connection, [v5 3.3.2.3.4].
@@ -103,7 +106,7 @@ func (c *conn) forward(p *packet.Publish) packet.ReasonCode {
 		l.tellRefused(c, packet.PUBLISH, p.Topic, packet.NotAuthorized, "$SYS is the broker's own")
 		return packet.NotAuthorized
 	}
-	if allow := l.s.o.AllowPublish; allow != nil && !allow(c.client.id, p.Topic) {
+	if allow := l.s.o.AllowPublish; allow != nil && !allow(c.client.id, p.Topic) || l.s.guarded && !l.may(c, auth.Write, p.Topic) {
 		// 3.1.1 has no way to say so, and the answer must be positive, [v3.1.1 MQTT-3.3.5-2].
 		l.n.dropped.NotAuthorized++
 		l.tellRefused(c, packet.PUBLISH, p.Topic, packet.NotAuthorized, "not authorized")
@@ -158,14 +161,12 @@ func (c *conn) resolveAlias(p *packet.Publish) error {
 	if int(p.Alias) > c.loop.s.o.TopicAliasMaximum {
 		return refusal(packet.TopicAliasInvalid, "v5 MQTT-3.3.2-9", "a Topic Alias above the Topic Alias Maximum")
 	}
-	if c.aliases == nil {
-		c.aliases = new(aliases)
-	}
+	known := &c.rareOnes().aliases
 	if len(p.Topic) > 0 {
-		c.aliases.set(p.Alias, p.Topic)
+		known.set(p.Alias, p.Topic)
 		return nil
 	}
-	if p.Topic = c.aliases.get(p.Alias); len(p.Topic) == 0 {
+	if p.Topic = known.get(p.Alias); len(p.Topic) == 0 {
 		return protocolError("v5 3.3.4", "a Topic Alias that was never set")
 	}
 	return nil

@@ -3,6 +3,7 @@ package broker
 import (
 	"bytes"
 
+	"mqttbench/broker/auth"
 	"mqttbench/broker/packet"
 	"mqttbench/broker/session"
 	"mqttbench/broker/transport"
@@ -148,6 +149,9 @@ func (l *loop) gatherLocked(cl *client, c *conn, w wanted) {
 			l.forgetRetained(name, m)
 			continue
 		}
+		if l.s.guarded && !l.rightsOf(c).May(auth.Read, m.Topic) {
+			continue
+		}
 		it := backlogItem{m, min(m.QoS, w.qos), w.subID}
 		if cl.backlog == nil {
 			if l.sendItemLocked(cl, c, &it) {
@@ -171,6 +175,9 @@ func (l *loop) idsOf(subID uint32) []uint32 {
 // sendItemLocked sends one retained message or gives it to the session. It is false
 // when there is no room now.
 func (l *loop) sendItemLocked(cl *client, c *conn, it *backlogItem) bool {
+	if l.s.guarded && !l.rightsOf(c).May(auth.Read, it.msg.Topic) {
+		return true // The rules have changed while it waited.
+	}
 	if it.qos > 0 {
 		return l.promiseRetainedLocked(cl, c, it)
 	}

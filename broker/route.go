@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"mqttbench/broker/auth"
 	"mqttbench/broker/packet"
 	"mqttbench/broker/session"
 )
@@ -58,6 +59,9 @@ func (l *loop) route(p *publication) (o outcome) {
 		t := &r.Targets[i]
 		cl := l.s.numbers.get(t.Subscriber)
 		if cl == nil || t.NoLocal && cl == p.from { // [v5 MQTT-3.8.3-3]
+			continue
+		}
+		if l.s.guarded && !l.mayReach(cl, p.name) {
 			continue
 		}
 		o.reached++
@@ -192,6 +196,9 @@ func (d *delivery) promise(to *recipient) bool {
 func (d *delivery) promiseLocked(to *recipient) session.Verdict {
 	cl := to.client
 	c := cl.conn.Load()
+	if d.loop.s.guarded && c != nil && !d.loop.may(c, auth.Read, d.name) {
+		return session.Send // It was another's connection when mayReach looked: this one shall not know.
+	}
 	if c != nil && c.maxPacket != 0 && d.tooLarge(c, to) {
 		d.loop.n.dropped.TooLarge++
 		return session.Send // Act as if it had been sent, [v5 MQTT-3.1.2-25].
@@ -219,6 +226,9 @@ func (d *delivery) promiseLocked(to *recipient) session.Verdict {
 // which keeps the order of the session.
 func (d *delivery) send(c *conn, to *recipient, id packet.ID) {
 	l := d.loop
+	if to.qos == 0 && l.s.guarded && !l.may(c, auth.Read, d.name) {
+		return // As in promiseLocked.
+	}
 	if len(to.ids) > 0 && c.version == packet.V5 {
 		d.sendSingle(c, to, id)
 		return

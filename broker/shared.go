@@ -23,7 +23,7 @@ func (d *delivery) share(g *topic.Group, o *outcome) bool {
 	for i := range min(n, sharedProbes) {
 		s := &g.Members[(start+i)%n]
 		cl := d.loop.s.numbers.get(s.Subscriber)
-		if cl == nil {
+		if cl == nil || d.loop.s.guarded && !d.loop.mayReach(cl, d.name) {
 			continue
 		}
 		switch d.ask(cl, s) {
@@ -104,7 +104,7 @@ func (d *delivery) anyOnline(g *topic.Group, start int) *topic.Subscription {
 	n := len(g.Members)
 	for i := sharedProbes; i < n; i++ {
 		s := &g.Members[(start+i)%n]
-		if cl := d.loop.s.numbers.get(s.Subscriber); cl != nil && cl.conn.Load() != nil {
+		if cl := d.loop.s.numbers.get(s.Subscriber); cl != nil && cl.conn.Load() != nil && (!d.loop.s.guarded || d.loop.mayReach(cl, d.name)) {
 			return s
 		}
 	}

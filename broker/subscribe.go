@@ -57,7 +57,7 @@ func (l *loop) trim() {
 // retained messages are wanted go to l.wanted.
 func (c *conn) subscribeLocked(s *packet.Subscription, subID uint32) packet.ReasonCode {
 	l, cl := c.loop, c.client
-	if allow := l.s.o.AllowSubscribe; allow != nil && !allow(cl.id, s.Filter) {
+	if allow := l.s.o.AllowSubscribe; allow != nil && !allow(cl.id, s.Filter) || l.s.guarded && !l.rightsOf(c).MaySubscribe(string(s.Filter)) {
 		l.tellRefused(c, packet.SUBSCRIBE, s.Filter, packet.NotAuthorized, "not authorized")
 		return packet.NotAuthorized
 	}

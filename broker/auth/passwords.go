@@ -103,6 +103,9 @@ func (p *Passwords) Check(user string, password []byte) bool {
 // Proof stands for the entry of a user: it is the same as that of another file if the user has the
 // same password there. False: there is no such user.
 func (p *Passwords) Proof(user string) (Proof, bool) {
+	if p == nil {
+		return Proof{}, false
+	}
 	h, ok := p.users[user]
 	return Proof{h}, ok
 }

@@ -22,7 +22,7 @@ broker/session:     broker/packet
 broker/journal:     broker/packet broker/session
 broker/store:       github.com/cockroachdb/pebble/v2
 broker/transport:   github.com/gobwas/ws golang.org/x/sys/unix
-broker:             broker/journal broker/packet broker/session broker/store broker/topic broker/transport
+broker:             broker/auth broker/journal broker/packet broker/session broker/store broker/topic broker/transport
 broker/metrics:     broker broker/store broker/transport github.com/prometheus/client_golang
 
 bench/plan:         broker/packet
