@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -10,7 +11,8 @@ import (
 	"mqttbench/bench/result"
 )
 
-// A PeerTable sets brokers side by side over several workloads: a row for each figure of a workload, a column for each broker.
+// A PeerTable sets brokers side by side over several workloads: a row for each figure of a workload, a column for each broker. The built-in
+// broker stands first, then the one that the others are shares of.
 type PeerTable struct {
 	brokers []string
 	rows    []*peerRow
@@ -77,34 +79,49 @@ func memoryOf(c *result.ProcessCost) float64 {
 	return c.BytesPerConnection
 }
 
-// NewPeerTable takes runs of any profiles and brokers, in whose order rows and columns stand. base names the broker that the others are
-// shares of, by how its name begins; "": the second.
+// NewPeerTable takes runs of any profiles, in whose order the rows stand, and brokers. base names the one that the others are shares of, by
+// how its name begins; "": there is none.
 func NewPeerTable(runs []*result.Run, base string) (*PeerTable, error) {
-	t := &PeerTable{base: -1, runs: len(runs)}
+	t := &PeerTable{base: -1, brokers: columnsOf(runs, base), runs: len(runs)}
 	for _, r := range runs {
 		t.add(r)
 	}
 	if len(t.rows) == 0 {
 		return nil, fmt.Errorf("of %s none says what a broker's process used", plural(int64(len(runs)), "run"))
 	}
-	for i, name := range t.brokers {
-		if base != "" && strings.HasPrefix(name, base) || base == "" && i == 1 {
-			t.base = i
-			break
+	if base != "" {
+		t.base = slices.IndexFunc(t.brokers, func(name string) bool { return strings.HasPrefix(name, base) })
+		if t.base < 0 {
+			return nil, fmt.Errorf("there is no run of %s; there are %s", base, strings.Join(t.brokers, ", "))
 		}
-	}
-	if base != "" && t.base < 0 {
-		return nil, fmt.Errorf("there is no run of %s; there are %s", base, strings.Join(t.brokers, ", "))
 	}
 	return t, nil
 }
 
+// columnsOf are the brokers of the runs, in the order of the table.
+func columnsOf(runs []*result.Run, base string) (names []string) {
+	place := map[string]int{}
+	for _, r := range runs {
+		name := r.Manifest.Broker.Label()
+		if _, known := place[name]; known {
+			continue
+		}
+		names = append(names, name)
+		switch {
+		case r.Manifest.Broker.BuiltIn:
+			place[name] = 0
+		case base != "" && strings.HasPrefix(name, base):
+			place[name] = 1
+		default:
+			place[name] = 2
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(place[a]-place[b], strings.Compare(a, b)) })
+	return names
+}
+
 func (t *PeerTable) add(r *result.Run) {
 	column := slices.Index(t.brokers, r.Manifest.Broker.Label())
-	if column < 0 {
-		column = len(t.brokers)
-		t.brokers = append(t.brokers, r.Manifest.Broker.Label())
-	}
 	for _, f := range peerFigures {
 		v, ok := f.of(r)
 		if !ok {

@@ -57,7 +57,7 @@ SYNOPSIS
 Takes all results in and below the folders and prints one table in Markdown: a row for each workload, a column for each broker, with the
 median of the runs and their range: CPU time per delivered message or per connection, memory of a connection, rate of an offline queue.
 
-      --base NAME      the broker that the others are shares of (default: the second)
+      --base NAME      the broker that the others are shares of, by how its name begins (default: none)
 `
 
 // tableCommand prints the table of peers.
