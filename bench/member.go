@@ -263,7 +263,7 @@ func (p *publisher) write(seq uint32, now int64) {
 	w := p.worker
 	m := &w.message
 	m.Payload = w.payload[:w.run.plan.PayloadSize(p.number, seq)]
-	plan.Fill(m.Payload, plan.Stamp{Run: w.run.plan.RunID, Stream: p.number, Seq: seq, Sent: now - w.run.origin})
+	w.run.plan.Fill(m.Payload, plan.Stamp{Run: w.run.plan.RunID, Stream: p.number, Seq: seq, Sent: now - w.run.origin})
 	m.Topic, m.QoS, m.Retain, m.Token, m.ID = p.topic, p.qos, p.retain, p.slot<<32|uint64(seq), 0
 	if m.Topic == "" {
 		m.Topic = w.run.plan.TopicOf(p.number, seq)

@@ -99,6 +99,45 @@ func TestShipped(t *testing.T) {
 	}
 }
 
+// listFlags are the flags of lists: each of a list is said with the flag once more.
+var listFlags = map[string]string{"faults": "fault", "user_properties": "user-property", "groups": "group", "flows": "flow", "stages": "stages"}
+
+// TestSchemaOfLists: what the schema allows in a group, a flow and a stage, the reader takes, and nothing else.
+func TestSchemaOfLists(t *testing.T) {
+	s := schema(t)
+	for list, keys := range map[string]string{
+		"groups": "name: x|count: 1|clean_session: false",
+		"flows":  "from: a|to: b|pattern: pairs|share: g|topic: t|retain: true|rate: 1.5|qos: 1|pub_qos: 1|sub_qos: 1|payload: 16|payload_max: 17|arrivals: burst",
+		"stages": "for: 5s|rate: 0|to: 7",
+	} {
+		var inSchema struct {
+			Defs struct {
+				Settings struct {
+					Properties map[string]struct {
+						Items struct {
+							Properties map[string]any `json:"properties"`
+						} `json:"items"`
+					} `json:"properties"`
+				} `json:"settings"`
+			} `json:"$defs"`
+		}
+		if err := json.Unmarshal(Schema, &inSchema); err != nil {
+			t.Fatal(err)
+		}
+		all := strings.Split(keys, "|")
+		if n := len(inSchema.Defs.Settings.Properties[list].Items.Properties); n != len(all) {
+			t.Errorf("%s: the schema has %d keys, want %d", list, n, len(all))
+		}
+		for _, wrong := range []string{"", ", nothing: 1"} {
+			text := []byte("name: a\ndescription: b\n" + list + ": [{" + strings.Join(all, ", ") + wrong + "}]\n")
+			_, err := profile.Read("f", text, read)
+			if fit := fits(t, s, text); (fit == nil) != (wrong == "") || (err == nil) != (wrong == "") {
+				t.Errorf("%s%s: the schema says %v, the reader %v", list, wrong, fit, err)
+			}
+		}
+	}
+}
+
 // TestSchemaIsComplete: reader and schema know the same settings, at the top and in variants.
 func TestSchemaIsComplete(t *testing.T) {
 	type object struct {
@@ -112,11 +151,15 @@ func TestSchemaIsComplete(t *testing.T) {
 	}
 	var flags []string
 	for key, o := range top.Defs["settings"].Properties {
+		if flag, isList := listFlags[key]; isList {
+			flags = append(flags, flag)
+			continue
+		}
 		if len(o.Properties) == 0 {
 			flags = append(flags, strings.ReplaceAll(key, "_", "-"))
 		}
 		for inner := range o.Properties {
-			flags = append(flags, strings.TrimSuffix(key+"-"+inner, "-rate"))
+			flags = append(flags, strings.ReplaceAll(strings.TrimSuffix(key+"-"+inner, "-rate"), "_", "-"))
 		}
 	}
 	slices.Sort(flags)

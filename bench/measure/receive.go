@@ -184,7 +184,7 @@ func (s *Subscriber) Receive(r *client.Reception) (plan.Stamp, Outcome) {
 		s.stray(result.Phantom, st, r)
 		return st, Phantom
 	case len(r.Payload) != s.ledger.plan.PayloadSize(st.Stream, st.Seq),
-		!plan.Intact(r.Payload, st, s.ledger.Check),
+		!s.ledger.plan.Intact(r.Payload, st, s.ledger.Check),
 		!s.named(r.Topic, &st):
 		s.stray(result.Corrupt, st, r)
 		return st, Corrupt

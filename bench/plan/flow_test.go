@@ -189,3 +189,21 @@ func contains(s, part string) bool {
 	}
 	return false
 }
+
+// TestBody: a payload of the user's own, repeated and cut; any byte that is another is noticed.
+func TestBody(t *testing.T) {
+	p := Plan{Body: []byte("abc")}
+	b := make([]byte, StampSize+8)
+	st := Stamp{Run: 1, Stream: 2, Seq: 3}
+	p.Fill(b, st)
+	if got, _ := ReadStamp(b); got != st || string(b[StampSize:]) != "abcabcab" || !p.Intact(b, st, Ends) {
+		t.Fatalf("%q", b)
+	}
+	for i := StampSize; i < len(b); i++ {
+		b[i] ^= 1
+		if p.Intact(b, st, Ends) {
+			t.Errorf("byte %d is another, and nobody noticed", i)
+		}
+		b[i] ^= 1
+	}
+}

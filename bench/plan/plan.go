@@ -60,6 +60,7 @@ type Plan struct {
 
 	ClientID  string   `json:"client_id,omitempty"` // Template of Client Identifiers; see Plan.ClientName. Default: PublisherID and SubscriberID.
 	ClientIDs []string `json:"-"`                   // By client, instead: a list that clients are dealt from.
+	Body      []byte   `json:"-"`                   // What follows the stamp in every payload; empty: a pattern that differs with every message.
 	Username  string   `json:"username,omitempty"`  // Template, for %u.
 	Usernames []string `json:"-"`                   // By client, instead.
 }

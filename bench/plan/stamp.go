@@ -74,6 +74,33 @@ func Fill(payload []byte, s Stamp) {
 	}
 }
 
+// Fill is the package's Fill, or with a Body that in place of the pattern: again and again, and cut at the end.
+func (p *Plan) Fill(payload []byte, s Stamp) {
+	if len(p.Body) == 0 {
+		Fill(payload, s)
+		return
+	}
+	s.Put(payload)
+	for rest := payload[StampSize:]; len(rest) > 0; {
+		rest = rest[copy(rest, p.Body):]
+	}
+}
+
+// Intact is the package's Intact for what the plan's Fill wrote; of a Body it looks at every byte.
+func (p *Plan) Intact(payload []byte, s Stamp, c Check) bool {
+	if len(p.Body) == 0 {
+		return Intact(payload, s, c)
+	}
+	for rest := payload[StampSize:]; len(rest) > 0; {
+		n := min(len(rest), len(p.Body))
+		if string(rest[:n]) != string(p.Body[:n]) {
+			return false
+		}
+		rest = rest[n:]
+	}
+	return true
+}
+
 // pattern is the first word of the pattern; each following one is golden more.
 func (s Stamp) pattern() uint64 {
 	return hash(purposePayload, uint64(s.Stream), uint64(s.Seq))

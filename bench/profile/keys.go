@@ -54,7 +54,65 @@ var keys = map[string]kind{
 	"churn.down":        duration,
 	"offline.at":        duration,
 	"offline.for":       duration,
+	"offline.abrupt":    truth,
+	"offline.who":       oneOf("publishers", "subscribers", "both"),
+
+	"payload_max":            whole(16, 268_435_000),
+	"message_file":           text,
+	"wild":                   truth,
+	"decoys":                 whole(1, 1000),
+	"limit":                  whole(1, 1<<40),
+	"client_id":              text,
+	"prefix":                 text,
+	"short_ids":              truth,
+	"username":               text,
+	"credentials":            text,
+	"session_expiry":         duration,
+	"receive_maximum":        whole(1, math.MaxUint16),
+	"maximum_packet_size":    whole(1, math.MaxUint32),
+	"topic_alias":            truth,
+	"topic_alias_maximum":    whole(1, math.MaxUint16),
+	"no_local":               truth,
+	"retain_handling":        level,
+	"subscription_id":        whole(1, 268_435_455),
+	"message.expiry":         duration,
+	"message.content_type":   text,
+	"message.response_topic": text,
+	"message.correlation":    text,
+	"message.utf8":           truth,
+	"will.watchers":          whole(1, 1<<24),
+	"will.qos":               level,
+	"will.retain":            truth,
+	"will.delay":             duration,
+	"readers.count":          whole(1, 1<<24),
+	"readers.every":          duration,
+	"readers.qos":            level,
+	"slo":                    text,
 }
+
+// lists are the settings that may be said several times, each time with the same flag.
+var lists = map[string]struct {
+	flag string
+	each func(r *reader, what string, n ast.Node) (string, error) // One of the list as the text of the flag.
+}{
+	"faults":          {"fault", (*reader).oneText},
+	"user_properties": {"user-property", (*reader).oneText},
+	"groups":          {"group", fields(groupKeys)},
+	"flows":           {"flow", fields(flowKeys)},
+	"stages":          {"stages", fields(stageKeys)},
+}
+
+// groupKeys, flowKeys and stageKeys are what may be said of a group of clients, of the messages from one to another, and of a
+// stage of the rate.
+var (
+	groupKeys = map[string]kind{"name": text, "count": whole(1, 1<<24), "clean_session": truth}
+	flowKeys  = map[string]kind{
+		"from": text, "to": text, "pattern": keys["pattern"], "share": text, "topic": text, "retain": truth, "rate": more,
+		"qos": level, "pub_qos": level, "sub_qos": level, "payload": keys["payload"], "payload_max": keys["payload_max"],
+		"arrivals": keys["arrivals"],
+	}
+	stageKeys = map[string]kind{"for": duration, "rate": least0, "to": least0}
+)
 
 // flagOf is the flag of a key.
 func flagOf(key string) string {
@@ -68,6 +126,9 @@ func Flags() []string {
 	for key := range keys {
 		flags = append(flags, flagOf(key))
 	}
+	for _, l := range lists {
+		flags = append(flags, l.flag)
+	}
 	return slices.Sorted(slices.Values(flags))
 }
 
@@ -78,6 +139,11 @@ func below(level string) []string {
 		if rest, ok := strings.CutPrefix(key, level); ok {
 			name, _, _ := strings.Cut(rest, ".")
 			names[name] = true
+		}
+	}
+	if level == "" {
+		for key := range lists {
+			names[key] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(names))
@@ -133,6 +199,13 @@ func more(n ast.Node) (string, string) {
 		return v, ""
 	}
 	return "", "is not a number above 0"
+}
+
+func least0(n ast.Node) (string, string) {
+	if x, v, ok := number(n); ok && x >= 0 {
+		return v, ""
+	}
+	return "", "is not a number from 0 on"
 }
 
 func share(n ast.Node) (string, string) {

@@ -26,7 +26,7 @@ type Variant struct {
 	Settings    Settings // Over those of the profile.
 }
 
-// Settings are what a profile says, each flag once.
+// Settings are what a profile says, each flag once but for those that make up lists.
 type Settings []Setting
 
 // A Setting is a flag, without its dashes, and its value as text.
@@ -46,6 +46,9 @@ var takesBack = map[string][]string{
 	"closed":        {"rate", "idle"},
 	"idle":          {"rate", "closed"},
 	"clean-session": {"pub-clean-session", "sub-clean-session"},
+	"stages":        {"rate", "closed", "idle", "duration"},
+	"flow":          {"rate", "closed", "idle", "clients", "publishers", "subscribers"},
+	"client-id":     {"prefix", "short-ids"},
 }
 
 // Over puts s over base: both together, where s has the last word.

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"cmp"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -151,6 +152,20 @@ func (r *reader) setting(to *Settings, level string, x strict.Pair, others []str
 		*to = append(*to, Setting{flagOf(key), v})
 		return err
 	}
+	if l, ok := lists[key]; ok {
+		list, isList := x.Value.(*ast.SequenceNode)
+		if !isList || len(list.Values) == 0 {
+			return r.Fault(x.Value.GetToken(), "%s is not a list", key)
+		}
+		for _, n := range list.Values {
+			v, err := l.each(r, key, n)
+			if err != nil {
+				return err
+			}
+			*to = append(*to, Setting{l.flag, v})
+		}
+		return nil
+	}
 	if inner := below(key + "."); len(inner) > 0 {
 		all, err := r.Pairs(x.Value, key)
 		for _, y := range all {
@@ -188,4 +203,39 @@ func (r *reader) name(x strict.Pair) (string, error) {
 		}
 		return v, ""
 	})
+}
+
+// oneText is a text of a list.
+func (r *reader) oneText(what string, n ast.Node) (string, error) {
+	v, complaint := text(n)
+	if complaint != "" {
+		return "", r.Fault(n.GetToken(), "%s: %s %s", what, strict.Quote(n), complaint)
+	}
+	return v, nil
+}
+
+// fields reads a mapping of a list as KEY=VALUE,KEY=VALUE.
+func fields(known map[string]kind) func(r *reader, what string, n ast.Node) (string, error) {
+	return func(r *reader, what string, n ast.Node) (string, error) {
+		all, err := r.Pairs(n, "one of "+what)
+		if err != nil {
+			return "", err
+		}
+		var parts []string
+		for _, x := range all {
+			k, ok := known[x.Key]
+			if !ok {
+				return "", r.Fault(x.At, "unknown key %q in %s%s", x.Key, what, strict.DidYouMean(x.Key, slices.Sorted(maps.Keys(known))))
+			}
+			v, err := r.value(x, k)
+			if err != nil {
+				return "", err
+			}
+			if strings.Contains(v, ",") {
+				return "", r.Fault(x.Value.GetToken(), "%s: %s contains a comma, which parts the settings of %s", x.Key, strict.Quote(x.Value), what)
+			}
+			parts = append(parts, strings.ReplaceAll(x.Key, "_", "-")+"="+v)
+		}
+		return strings.Join(parts, ","), nil
+	}
 }

@@ -65,6 +65,16 @@ func TestNonsense(t *testing.T) {
 		{head + "variants:\n  - {name: x, variants: []}\n", `f.yaml:4:15: unknown key "variants"`},
 		{head + "extends: nobody\n", `f.yaml:3:10: no "nobody"`},
 		{head + "extends: 5\n", "extends: 5 is not a text"},
+		{head + "faults: reset\n", "f.yaml:3:9: faults is not a list"},
+		{head + "faults: [5]\n", "f.yaml:3:10: faults: 5 is not a text"},
+		{head + "groups:\n  - {nam: a}\n", `f.yaml:4:6: unknown key "nam" in groups; did you mean "name"?`},
+		{head + "groups:\n  - {name: a, count: 0}\n", "f.yaml:4:22: count: 0 is not a whole number from 1"},
+		{head + "flows:\n  - {from: a, to: b, qos: 3}\n", "qos: 3 is none of 0, 1 and 2"},
+		{head + "flows: [{topic: \"a,b\"}]\n", "topic: a,b contains a comma"},
+		{head + "flows: [5]\n", "one of flows is not a list of keys and values"},
+		{head + "stages: [{for: 5}]\n", "for: 5 is no duration"},
+		{head + "will: {watcher: 1}\n", `unknown key "watcher" in will; did you mean "watchers"?`},
+		{head + "readers: {count: 1, qos: 5}\n", "qos: 5 is none of"},
 		{head + "qos: 1\n---\nqos: 2\n", "a second document"},
 		{head + "a: &x 1\nqos: *x\n", `unknown key "a"`},
 		{head + "qos: *x\n", "f.yaml:3:6: "},
@@ -107,6 +117,11 @@ churn:
   rate: 10
   who: both
 offline: {at: 1s, for: 1m30s}
+faults: ["reset:PUBLISH:nth=1", "delay=5ms"]
+groups:
+  - {name: a, count: 3, clean_session: false}
+flows: [{from: a, to: a, pub_qos: 1}]
+stages: [{for: 5s, rate: 10, to: 20}]
 variants:
   - name: one
     description: Closed.
@@ -118,6 +133,8 @@ variants:
 		Settings: Settings{
 			{"mqtt", "5"}, {"qos", "2"}, {"clients", "10"}, {"rate", "2.5"}, {"topic", "a/%i"}, {"keep-alive", "0"},
 			{"churn", "10"}, {"churn-who", "both"}, {"offline-at", "1s"}, {"offline-for", "1m30s"},
+			{"fault", "reset:PUBLISH:nth=1"}, {"fault", "delay=5ms"}, {"group", "name=a,count=3,clean-session=false"}, {"flow", "from=a,to=a,pub-qos=1"},
+			{"stages", "for=5s,rate=10,to=20"},
 		},
 		Variants: []Variant{
 			{Name: "one", Description: "Closed.", Settings: Settings{{"closed", "true"}}},
