@@ -39,7 +39,7 @@ bench:              bench/client bench/measure bench/plan bench/result broker/pa
 
 profiles:
 
-cmd/mqttbroker:     broker broker/packet broker/session broker/store broker/transport github.com/spf13/pflag
+cmd/mqttbroker:     broker broker/auth broker/packet broker/session broker/store broker/transport github.com/spf13/pflag golang.org/x/term
 cmd/mqttbench:      bench bench/client bench/client/paho bench/fault bench/measure bench/plan bench/profile bench/report bench/result bench/series bench/strict broker broker/packet broker/transport github.com/spf13/pflag golang.org/x/sys/unix golang.org/x/term profiles
 `
 

@@ -27,6 +27,7 @@ type flags struct {
 	sync        string
 	certificate transport.ServerFiles
 	proxy       bool
+	auth        authFlags
 	username    string
 	password    string
 	pprof       string
@@ -41,6 +42,7 @@ const head = `mqttbroker - an MQTT broker for versions 3.1, 3.1.1 and 5.0
 
 Usage:
   mqttbroker [flags]
+  mqttbroker passwd [--hash KIND] FILE USER
 
 It keeps everything in memory, with --data-dir on disk as well, and runs until it is interrupted
 (SIGINT, SIGTERM): then it tells its clients, lets them take their last bytes, and ends.
@@ -58,7 +60,15 @@ Addresses are URLs (port 0 takes a free one, which is printed):
 At the end of one, ?proxy=v2 means that a load balancer puts a PROXY protocol header
 in front of every connection; --proxy-protocol says so of all of them.
 
-SIGHUP reads the certificates again. Connections that stand stay.
+Clients show who they are by a password of --password-file (mosquitto's $7$ and $6$, or argon2id;
+mqttbroker passwd and mosquitto_passwd write it), by --username, by a certificate with
+--cert-identity, or by SCRAM-SHA-256. Where none of this is set up, all clients on this machine are
+let in, and no others. --anonymous lets in everybody who does not say who he is, --anonymous=false
+nobody.
+
+SIGHUP reads the certificates, the password file and the ACL file again. A file that is wrong
+changes nothing. Connections that stand stay, but for those of users whose entry in the password
+file has gone or changed.
 
 Exit codes:
   0  ended by a signal
@@ -110,6 +120,7 @@ func (f *flags) set() *pflag.FlagSet {
 	s.BoolVar(&f.proxy, "proxy-protocol", false, "expect a PROXY protocol header (version 2) on every connection")
 	s.StringVar(&f.username, "username", "", "let in only clients with this User `NAME`, and the password")
 	s.StringVar(&f.password, "password", "", "the `password` to --username")
+	f.auth.set(s, o)
 	s.StringVar(&f.pprof, "pprof", "", "serve profiles over HTTP on this `HOST:PORT`")
 	s.StringVar(&f.logLevel, "log-level", "warn", "log to standard error from this `LEVEL`: debug, info, warn or error")
 	s.BoolVar(&f.version, "version", false, "print the version and exit")
@@ -190,7 +201,13 @@ func (f *flags) options(stderr io.Writer) (broker.Options, error) {
 		}
 	}
 	if f.username != "" {
+		if f.auth.files.Passwords != "" {
+			return broker.Options{}, errors.New("--username beside --password-file: put the user into the file")
+		}
 		o.Authenticate = onePair(f.username, f.password)
+	}
+	if err := f.auth.options(&o, f.certificate); err != nil {
+		return broker.Options{}, err
 	}
 	return o, nil
 }

@@ -19,7 +19,6 @@ import (
 
 	"mqttbench/broker"
 	"mqttbench/broker/packet"
-	"mqttbench/broker/transport"
 )
 
 // Exit codes, as documented in usage.
@@ -39,7 +38,10 @@ func main() {
 }
 
 // run is the whole program.
-func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "passwd" {
+		return passwd(args[1:], stdin, stdout, stderr)
+	}
 	f, err := parse(args)
 	switch {
 	case errors.Is(err, errHelp):
@@ -91,32 +93,8 @@ func start(f *flags, stderr io.Writer) (*broker.Server, func(), error) {
 		stopPprof()
 		return nil, nil, err
 	}
-	stopReload := reloadOnHangup(certs, o.Logger)
+	stopReload := reloadOnHangup(s, certs, o.Guard, o.Logger)
 	return s, func() { stopReload(); stopPprof() }, nil
-}
-
-// reloadOnHangup reads the certificates again at each SIGHUP. Without certificates the signal ends the program, as ever.
-func reloadOnHangup(certs *transport.Certificates, log *slog.Logger) (stop func()) {
-	if certs == nil {
-		return func() {}
-	}
-	hangups, done := make(chan os.Signal, 1), make(chan struct{})
-	signal.Notify(hangups, syscall.SIGHUP)
-	go func() {
-		defer close(done)
-		for range hangups {
-			if err := certs.Reload(); err != nil {
-				log.Error("the certificates stay as they were", "error", err)
-			} else {
-				log.Info("read the certificates again")
-			}
-		}
-	}()
-	return func() {
-		signal.Stop(hangups)
-		close(hangups)
-		<-done
-	}
 }
 
 // complain says what went wrong in one line, whatever errors.Join made of it.

@@ -87,7 +87,7 @@ func TestTLS(t *testing.T) {
 
 // TestProxyProtocol has every connection begin with a header, and says what is wrong with one that does not.
 func TestProxyProtocol(t *testing.T) {
-	addrs, stop := startProgram(t, 1, "--listen", "tcp://127.0.0.1:0", "--proxy-protocol")
+	addrs, stop := startProgram(t, 1, "--listen", "tcp://127.0.0.1:0", "--proxy-protocol", "--anonymous")
 	send := func(text string) string {
 		nc, err := net.Dial("tcp", strings.TrimPrefix(addrs[0], "tcp://"))
 		if err != nil {
