@@ -71,6 +71,7 @@ type settings struct {
 	cpus, brokerCPUs      string
 	out                   string
 	quiet, json, tolerant bool
+	live                  string // auto or off.
 	pprof, pprofAddr      string
 	charts                bool
 	repeat, repetition    int // repetition is 1-based; 0: this run is no part of a series.
@@ -149,6 +150,7 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.StringVarP(&s.out, "out", "o", "", "")
 	f.BoolVar(&s.charts, "charts", true, "")
 	f.BoolVar(&s.quiet, "quiet", false, "")
+	f.StringVar(&s.live, "live", "auto", "")
 	f.BoolVar(&s.tolerant, "tolerate-noise", false, "")
 	f.BoolVar(&s.json, "json", false, "")
 	f.StringVar(&s.pprof, "pprof", "", "")
@@ -307,6 +309,7 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	refuse(s.churnAbrupt < 0 || s.churnAbrupt > 1, "--churn-abrupt %g: it is a share, 0 to 1", s.churnAbrupt)
 	refuse(s.churnDown < 0, "--churn-down %v is negative", s.churnDown)
 	refuse(s.keepAlive < 0 || s.keepAlive > 65535*time.Second, "--keep-alive %v: it is at most 65535 s", s.keepAlive)
+	refuse(s.live != "auto" && s.live != "off", "--live %q: there are auto and off", s.live)
 	refuse(s.loops < 0, "--loops %d is negative", s.loops)
 	refuse(s.brokerLoops < 0, "--broker-loops %d is negative", s.brokerLoops)
 	refuse(s.connecting <= 0, "--connecting %d: it must be more than 0", s.connecting)

@@ -174,7 +174,7 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 		cfg.Manifest.Calibration, cfg.Ceiling = c, c.Ceiling
 	}
 	live := newProgress(s, stderr)
-	cfg.Progress = live.interval
+	cfg.Progress, cfg.Events = live.interval, live.watch(cfg.Events)
 	defer live.done()
 	res, err := bench.Run(ctx, cfg)
 	return res, s.hint(err)

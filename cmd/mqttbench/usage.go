@@ -137,6 +137,8 @@ OUTPUT
   -o, --out DIR              folder of the result (default results/TIME-QOS-CLIENTS)
       --charts=false         draw none, and write no report.html: one page with everything, for a browser
       --quiet                no progress; only the summary
+      --live auto|off        auto: on a terminal, progress is a few lines that are drawn anew each second: phase, rates, p99,
+                             backlog, faults. off: a plain line each, as everywhere else (default auto)
       --tolerate-noise       exit code 0, and not 4, for a run that is NOISY or not steady and whose promises were kept
       --json                 the summary as JSON on standard output; progress on standard error
       --pprof DIR            CPU, heap, mutex and block profiles of broker and generator over the measured part
