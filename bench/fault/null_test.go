@@ -10,11 +10,13 @@ import (
 )
 
 // A line of peers plays against the null broker: "NAME> HEX" and "NAME< HEX", "NAME= fin".
-func playNull(t *testing.T, script string) {
+func playNull(t *testing.T, script string) { t.Helper(); play(t, RunNull, script) }
+
+func play(t *testing.T, run func(context.Context, NullOptions, func(url string)) error, script string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	url, ended := make(chan string, 1), make(chan error, 1)
-	go func() { ended <- RunNull(ctx, NullOptions{Loops: 2}, func(u string) { url <- u }) }()
+	go func() { ended <- run(ctx, NullOptions{Loops: 2}, func(u string) { url <- u }) }()
 	defer func() {
 		cancel()
 		if err := <-ended; err != nil {

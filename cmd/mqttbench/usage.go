@@ -14,6 +14,7 @@ SYNOPSIS
   mqttbench table DIR...             brokers side by side over several workloads, in Markdown
 
   mqttbench calibrate                what generator and kernel can do by themselves here, for later runs to be held against
+  mqttbench relay                    a relay in a broker's place: what nobody can do without
   mqttbench selftest [--quick]       does the instrument find exactly what is injected? In half a minute
   mqttbench scenarios [BROKER]       connections cut at the worst moments: does a broker keep its promises?
 
