@@ -70,6 +70,9 @@ func (c *conn) admitWill(p *packet.Connect) error {
 	if tooDeep(p.Will.Topic, o.MaxTopicLevels) {
 		return errTopicLevels
 	}
+	if o.badPayload(saysUTF8(p.Will.Props), p.Will.Payload) {
+		return errPayload
+	}
 	if p.Will.Retain && o.NoRetain {
 		if p.Version == packet.V5 {
 			return errRetain // [v5 MQTT-3.2.2-13]
@@ -86,6 +89,7 @@ var (
 	errClients     = refusal(packet.QuotaExceeded, "", "too many clients")
 	errSessions    = refusal(packet.QuotaExceeded, "", "too many sessions")
 	errTopicLevels = refusal(packet.TopicNameInvalid, "", "a Topic Name of too many levels")
+	errPayload     = refusal(packet.PayloadFormatInvalid, "v5 3.1.3.2.3", "the payload of the will is not UTF-8")
 	errRetain      = refusal(packet.RetainNotSupported, "v5 3.2.2.3.5", "retained messages are not offered")
 )
 

@@ -74,6 +74,11 @@ type Options struct {
 	// Earlier versions have no word for it: what they publish is not retained.
 	NoRetain bool
 
+	// CheckPayload refuses messages and Will Messages whose Payload Format Indicator says
+	// UTF-8 and whose payload is not, with Payload format invalid, [v5 3.3.2.3.2]; those of QoS 0 are
+	// dropped. Default: payloads are not looked at.
+	CheckPayload bool
+
 	// SysInterval is how often the $SYS topics are published, a whole number of
 	// seconds. Default 0: never. Nobody else may publish to $SYS/, either way.
 	SysInterval time.Duration

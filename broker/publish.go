@@ -112,6 +112,11 @@ func (c *conn) forward(p *packet.Publish) packet.ReasonCode {
 		l.tellRefused(c, packet.PUBLISH, p.Topic, packet.NotAuthorized, "not authorized")
 		return packet.NotAuthorized
 	}
+	if l.s.o.badPayload(p.UTF8, p.Payload) {
+		l.n.dropped.PayloadFormat++
+		l.tellRefused(c, packet.PUBLISH, p.Topic, packet.PayloadFormatInvalid, "the payload is not UTF-8")
+		return packet.PayloadFormatInvalid
+	}
 	l.pub = publication{
 		name: p.Topic, props: l.forwardedProps(p), payload: p.Payload,
 		from: c.client, expiry: p.Expiry, hasExpiry: p.HasExpiry,

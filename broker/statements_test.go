@@ -430,3 +430,41 @@ func TestWebSocket(t *testing.T) {
 		}
 	})
 }
+
+// [v5 3.3.2.3.2, table 2-6]: payload format validation. What says that it is UTF-8 and is not is refused with 0x99,
+// where that is asked for; all else passes, and nothing is looked at by default.
+func TestCheckPayload(t *testing.T) {
+	format := func(n uint32) packet.Prop { return packet.Prop{ID: packet.PropPayloadFormatIndicator, N: n} }
+	for _, check := range []bool{false, true} {
+		overDrivers(t, Options{CheckPayload: check}, func(t *testing.T, b *bench) {
+			sub, pub, old := b.connect(packet.V5, "sub"), b.connect(packet.V5, "pub"), b.connect(packet.V311, "old")
+			sub.subscribe("a", 2)
+			const good, bad = "gr\xC3\xBCn", "gr\xFCn"
+			for qos := range packet.QoS(3) {
+				if code := pub.publish("a", bad, qos, pubProps(format(1))); qos > 0 && (code == packet.PayloadFormatInvalid) != check {
+					t.Errorf("QoS %d: %v", qos, code)
+				}
+				if !check {
+					sub.take("a", bad)
+				}
+				pub.publish("a", good, qos, pubProps(format(1)))
+				sub.take("a", good)
+				pub.publish("a", bad, qos, pubProps(format(0)))
+				sub.take("a", bad)
+				pub.publish("a", bad, qos)
+				sub.take("a", bad)
+				old.publish("a", bad, qos)
+				sub.take("a", bad)
+			}
+			sub.sync()
+			if n := b.Stats().Dropped.PayloadFormat; check && n != 3 || !check && n != 0 {
+				t.Errorf("%d counted", n)
+			}
+			p := b.dial(packet.V5)
+			p.sendConnect("will", withWill("a", bad, 1, false, format(1)))
+			if c := p.expectConnack(); (c.Reason == packet.PayloadFormatInvalid) != check {
+				t.Errorf("CONNACK %v", c.Reason)
+			}
+		})
+	}
+}

@@ -43,10 +43,11 @@ type Dropped struct {
 	Expired       uint64 // The Message Expiry Interval passed while it waited.
 	TooLarge      uint64 // Larger than the client's Maximum Packet Size.
 	NotAuthorized uint64 // The publisher may not publish it; counted once.
+	PayloadFormat uint64 // It is not the UTF-8 that it says it is: Options.CheckPayload; counted once.
 }
 
 func (d *Dropped) total() uint64 {
-	return d.Offline + d.OutboxFull + d.SessionFull + d.Expired + d.TooLarge + d.NotAuthorized
+	return d.Offline + d.OutboxFull + d.SessionFull + d.Expired + d.TooLarge + d.NotAuthorized + d.PayloadFormat
 }
 
 // countDelivered counts a retained message that is sent.
@@ -103,4 +104,5 @@ func (s *Stats) add(n *counters) {
 	d.Expired += e.Expired
 	d.TooLarge += e.TooLarge
 	d.NotAuthorized += e.NotAuthorized
+	d.PayloadFormat += e.PayloadFormat
 }
