@@ -26,7 +26,7 @@ const (
 	CauseTopicAlias                  // Options.TopicAliasMaximum.
 	CauseTopicLevels                 // Options.MaxTopicLevels.
 	CauseRetain                      // Options.NoRetain.
-	CausePayload                     // Options.ValidatePayload.
+	CausePayload                     // Options.CheckPayload, of a Will Message.
 	CauseQuota                       // Some other quota.
 	CauseMalformed                   // A packet that is none.
 	CauseProtocol                    // A packet that may not come, or not now.

@@ -35,7 +35,6 @@ type Refused struct {
 	QueueMessages  uint64 // QoS 1 and 2 messages for one session: session.Limits.MaxQueued.
 	QueueBytes     uint64 // QoS 1 and 2 messages for one session: session.Limits.MaxQueuedBytes.
 	Inflight       uint64 // Messages that had to wait: session.Limits.MaxInflight.
-	Payload        uint64 // Payloads that are not the UTF-8 that they were said to be.
 	Malformed      uint64 // Packets that are none.
 	Protocol       uint64 // Packets that may not come, or not now.
 	Other          uint64
@@ -67,8 +66,6 @@ func (r *Refused) count(err error) {
 		r.RetainDisabled++
 	case packet.BadUserNameOrPassword, packet.NotAuthorized, packet.Banned, packet.BadAuthenticationMethod:
 		r.Credentials++
-	case packet.PayloadFormatInvalid:
-		r.Payload++
 	case packet.QuotaExceeded: // Of clients or of sessions: counted there.
 	default:
 		r.Other++
@@ -95,7 +92,6 @@ func (r *Refused) add(n *Refused) {
 	r.QueueMessages += n.QueueMessages
 	r.QueueBytes += n.QueueBytes
 	r.Inflight += n.Inflight
-	r.Payload += n.Payload
 	r.Malformed += n.Malformed
 	r.Protocol += n.Protocol
 	r.Other += n.Other

@@ -14,6 +14,7 @@ var Limits = []Limit{
 	{"max-sessions", func(s *broker.Stats) uint64 { return s.Refused.Sessions }},
 	{"connect-rate", func(s *broker.Stats) uint64 { return s.Refused.ConnectRate }},
 	{"connect-timeout", func(s *broker.Stats) uint64 { return s.Refused.ConnectTimeout }},
+	{"auth-queue", func(s *broker.Stats) uint64 { return s.Refused.PasswordQueue }},
 	{"max-packet", func(s *broker.Stats) uint64 { return s.Refused.PacketSize }},
 	{"max-subscriptions", func(s *broker.Stats) uint64 { return s.Refused.Subscriptions }},
 	{"max-filter-bytes", func(s *broker.Stats) uint64 { return s.Refused.FilterBytes }},
@@ -27,5 +28,5 @@ var Limits = []Limit{
 	{"max-retained", func(s *broker.Stats) uint64 { return s.Refused.Retained }},
 	{"max-retained-bytes", func(s *broker.Stats) uint64 { return s.Refused.RetainedBytes }},
 	{"no-retain", func(s *broker.Stats) uint64 { return s.Refused.RetainDisabled }},
-	{"validate-payload", func(s *broker.Stats) uint64 { return s.Refused.Payload }},
+	{"validate-payload", func(s *broker.Stats) uint64 { return s.Dropped.PayloadFormat }},
 }

@@ -182,7 +182,7 @@ func TestValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer bad.Close()
-	bad.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
+	bad.Write([]byte("\xc0\x00")) // PINGREQ, and no CONNECT before.
 	io.Copy(io.Discard, bad)
 	for end := time.Now().Add(10 * time.Second); s.Stats().Clients != 2 && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)

@@ -34,13 +34,14 @@ bench/measure:      bench/client bench/plan bench/result broker/packet github.co
 bench/result:       github.com/HdrHistogram/hdrhistogram-go
 bench/fault:        broker/packet broker/transport
 bench/series:       bench/result
+bench/metrics:      bench/result github.com/prometheus/client_golang
 bench/report:       bench/result github.com/google/pprof/profile golang.org/x/image/font gonum.org/v1/plot
 bench:              bench/client bench/measure bench/plan bench/result broker/packet broker/transport
 
 profiles:
 
-cmd/mqttbroker:     broker broker/auth broker/packet broker/session broker/store broker/transport github.com/spf13/pflag golang.org/x/term
-cmd/mqttbench:      bench bench/client bench/client/paho bench/fault bench/measure bench/plan bench/profile bench/report bench/result bench/series bench/strict broker broker/packet broker/transport github.com/spf13/pflag golang.org/x/sys/unix golang.org/x/term profiles
+cmd/mqttbroker:     bench/strict broker broker/auth broker/metrics broker/packet broker/session broker/store broker/transport github.com/goccy/go-yaml github.com/spf13/pflag golang.org/x/term
+cmd/mqttbench:      bench bench/client bench/client/paho bench/fault bench/measure bench/metrics bench/plan bench/profile bench/report bench/result bench/series bench/strict broker broker/packet broker/transport github.com/spf13/pflag golang.org/x/sys/unix golang.org/x/term profiles
 `
 
 // An import of any package of these modules counts as the module.

@@ -33,7 +33,7 @@ func (a *authFlags) set(s *pflag.FlagSet, o *broker.Options) {
 	s.StringVar(&a.identity, "cert-identity", "none", "over TLS, take the User Name from the client's certificate: `WHAT` is none, cn or subject")
 	s.VarPF(&a.anonymous, "anonymous", "", "let in clients that do not say who they are (default: from this machine, unless others have to)").NoOptDefVal = "true"
 	s.IntVar(&o.AuthWorkers, "auth-workers", 0, "check this many passwords at a time (default: half the cores)")
-	s.IntVar(&o.AuthQueue, "auth-queue", 0, "refuse clients when this many passwords wait to be checked (default 1024)")
+	s.IntVar(&o.AuthQueue, "auth-queue", broker.Defaults().AuthQueue, "refuse clients when this many passwords wait to be checked")
 }
 
 // options adds to o what the flags say.

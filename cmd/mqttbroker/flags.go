@@ -31,8 +31,15 @@ type flags struct {
 	username    string
 	password    string
 	pprof       string
+	metrics     string
 	logLevel    string
+	logFormat   string
+	config      string
+	check       bool
+	printConfig bool
 	version     bool
+
+	all *pflag.FlagSet // Parsed.
 }
 
 // errHelp means that only the usage is wanted.
@@ -66,6 +73,11 @@ mqttbroker passwd and mosquitto_passwd write it), by --username, by a certificat
 let in, and no others. --anonymous lets in everybody who does not say who he is, --anonymous=false
 nobody.
 
+A file for --config has the flags' names as keys; --print-config prints one:
+  listen: ["tcp://127.0.0.1:1883", "unix:///tmp/mqtt.sock"]
+  max-queued: 1000
+  connect-timeout: 5s
+
 SIGHUP reads the certificates, the password file and the ACL file again. A file that is wrong
 changes nothing. Connections that stand stay, but for those of users whose entry in the password
 file has gone or changed.
@@ -80,7 +92,8 @@ Examples:
   mqttbroker --listen tcp://127.0.0.1:1891 --listen unix:///tmp/mqtt.sock
   mqttbroker --data-dir /var/lib/mqttbroker --sync os
   mqttbroker --listen tls://:8883 --listen wss://:8084/mqtt --certfile cert.pem --keyfile key.pem
-  mqttbroker --username bench --password secret --pprof 127.0.0.1:6060
+  mqttbroker --username bench --password secret --pprof-listen 127.0.0.1:6060
+  mqttbroker --config mqttbroker.yaml --metrics-listen 127.0.0.1:9883
 `
 
 func (f *flags) set() *pflag.FlagSet {
@@ -88,28 +101,38 @@ func (f *flags) set() *pflag.FlagSet {
 	s.SetOutput(io.Discard) // What is wrong is said once, by complain.
 	s.SortFlags = false
 	s.Usage = func() {}
+	s.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "pprof" {
+			name = "pprof-listen" // Its name before there was --metrics-listen.
+		}
+		return pflag.NormalizedName(name)
+	})
 	s.StringArrayVar(&f.listen, "listen", []string{"tcp://127.0.0.1:1883"}, "accept MQTT on this `URL`; may be repeated")
-	s.IntVar(&f.loops, "loops", 0, "run this many event loops (default: half the cores)")
+	s.IntVar(&f.loops, "loops", 0, "run this many event loops; 0: half the cores")
 	s.StringVar(&f.driver, "driver", "auto", "serve sockets by `NAME`: epoll (Linux), goroutine, or auto")
-	o := &f.limits
-	s.IntVar(&f.session.MaxInflight, "max-inflight", 0, "have at most this many messages unacknowledged by one client (default: what the client takes)")
-	s.IntVar(&f.session.MaxQueued, "max-queued", 0, "keep at most this many messages for one client (default 100000)")
-	s.IntVar(&f.session.MaxQueuedBytes, "max-queued-bytes", 0, "and at most this many `bytes` of them (default 64 MiB)")
-	s.IntVar(&o.Outbox, "max-outbox", 0, "let at most about this many `bytes` wait to be sent to one client (default 1 MiB)")
-	s.IntVar(&o.MaxPacket, "max-packet", 0, "accept packets up to this many `bytes` (default 16 MiB)")
-	s.Uint16Var(&o.ReceiveMaximum, "receive-maximum", 0, "let a client have this many QoS 2 messages unfinished (default 65535)")
-	s.IntVar(&o.MaxClients, "max-clients", 0, "let at most this many clients be connected (default: no limit)")
-	s.IntVar(&o.MaxSessions, "max-sessions", 0, "keep at most this many sessions, connected or not; -1: no limit (default 1000000)")
-	s.IntVar(&o.MaxSubscriptions, "max-subscriptions", 0, "keep at most this many subscriptions for one client; -1: no limit (default 10000)")
-	s.IntVar(&o.MaxTopicLevels, "max-topic-levels", 0, "accept topics of at most this many levels; -1: no limit (default 128)")
-	s.IntVar(&o.MaxRetained, "max-retained", 0, "retain at most this many messages; -1: no limit (default 1000000)")
-	s.IntVar(&o.MaxRetainedBytes, "max-retained-bytes", 0, "and at most this many `bytes` of them; -1: no limit (default 1 GiB)")
+	o, d := &f.limits, broker.Defaults()
+	s.IntVar(&f.session.MaxInflight, "max-inflight", d.SessionLimits.MaxInflight, "have at most this many messages unacknowledged by one client, if it takes as many")
+	s.IntVar(&f.session.MaxQueued, "max-queued", d.SessionLimits.MaxQueued, "keep at most this many messages for one client")
+	s.IntVar(&f.session.MaxQueuedBytes, "max-queued-bytes", d.SessionLimits.MaxQueuedBytes, "and at most this many `bytes` of them")
+	s.IntVar(&o.Outbox, "max-outbox", d.Outbox, "let at most about this many `bytes` wait to be sent to one client")
+	s.IntVar(&o.MaxPacket, "max-packet", d.MaxPacket, "accept packets up to this many `bytes`")
+	s.Uint16Var(&o.ReceiveMaximum, "receive-maximum", d.ReceiveMaximum, "let a client have this many QoS 2 messages unfinished")
+	s.IntVar(&o.MaxClients, "max-clients", 0, "let at most this many clients be connected; 0: as many as there may be sessions")
+	s.IntVar(&o.MaxSessions, "max-sessions", d.MaxSessions, "keep at most this many sessions, connected or not; -1: no limit")
+	s.IntVar(&o.MaxSubscriptions, "max-subscriptions", d.MaxSubscriptions, "keep at most this many subscriptions for one client; -1: no limit")
+	s.IntVar(&o.MaxFilterBytes, "max-filter-bytes", d.MaxFilterBytes, "and at most this many `bytes` of their filters and index; -1: no limit")
+	s.IntVar(&o.MaxTopicLevels, "max-topic-levels", d.MaxTopicLevels, "accept topics of at most this many levels; -1: no limit")
+	s.IntVar(&o.TopicAliasMaximum, "max-topic-alias", d.TopicAliasMaximum, "let a client use this many Topic Aliases; -1: none")
+	s.IntVar(&o.MaxRetained, "max-retained", d.MaxRetained, "retain at most this many messages; -1: no limit")
+	s.IntVar(&o.MaxRetainedBytes, "max-retained-bytes", d.MaxRetainedBytes, "and at most this many `bytes` of them and their index; -1: no limit")
 	s.BoolVar(&o.NoRetain, "no-retain", false, "do not offer retained messages")
-	s.IntVar(&o.ConnectRate, "connect-rate", 0, "accept at most this many clients in a second (default: no limit)")
-	s.DurationVar(&o.KeepAliveMax, "max-keep-alive", 0, "have version 5 clients be heard of in this `time` (default: as they ask)")
-	s.DurationVar(&o.SessionExpiryMax, "max-session-expiry", 0, "end sessions of clients that stay away for this `time` (default: as they ask)")
+	s.BoolVar(&o.CheckPayload, "validate-payload", false, "refuse messages that say they are UTF-8 and are not")
+	s.StringVar(&o.ResponseInformation, "response-information", "", "answer clients that request Response Information with this `TEXT` (default: nothing)")
+	s.IntVar(&o.ConnectRate, "connect-rate", 0, "accept at most this many clients in a second; 0: no limit")
+	s.DurationVar(&o.KeepAliveMax, "max-keep-alive", 0, "have version 5 clients be heard of in this `time`; 0: as they ask")
+	s.DurationVar(&o.SessionExpiryMax, "max-session-expiry", 0, "end sessions of clients that stay away for this `time`; 0: as they ask")
 	s.DurationVar(&f.sysInterval, "sys-interval", 10*time.Second, "publish $SYS/broker/... every so often; 0: never")
-	s.DurationVar(&o.ConnectTimeout, "connect-timeout", 0, "close connections that send no CONNECT in this `time` (default 10s)")
+	s.DurationVar(&o.ConnectTimeout, "connect-timeout", d.ConnectTimeout, "close connections that send no CONNECT in this `time`")
 	s.StringVar(&o.DataDir, "data-dir", "", "keep sessions, their messages and retained messages in `DIR` (default: nowhere)")
 	s.StringVar(&f.sync, "sync", "fsync", "acknowledge with --data-dir what survives: os (a crash of the broker) or fsync (of the machine) as `LEVEL`")
 	s.BoolVar(&o.AcceptLoss, "accept-loss", false, "open a --data-dir from whose end acknowledged messages are missing")
@@ -121,8 +144,13 @@ func (f *flags) set() *pflag.FlagSet {
 	s.StringVar(&f.username, "username", "", "let in only clients with this User `NAME`, and the password")
 	s.StringVar(&f.password, "password", "", "the `password` to --username")
 	f.auth.set(s, o)
-	s.StringVar(&f.pprof, "pprof", "", "serve profiles over HTTP on this `HOST:PORT`")
+	s.StringVar(&f.metrics, "metrics-listen", "", "serve /metrics (Prometheus) and /healthz over HTTP on this `HOST:PORT`")
+	s.StringVar(&f.pprof, "pprof-listen", "", "serve profiles over HTTP on this `HOST:PORT`")
 	s.StringVar(&f.logLevel, "log-level", "warn", "log to standard error from this `LEVEL`: debug, info, warn or error")
+	s.StringVar(&f.logFormat, "log-format", "text", "log as text or json: one `FORMAT`, a line for each event")
+	s.StringVar(&f.config, "config", "", "read flags from this YAML `FILE`; the command line has the last word")
+	s.BoolVar(&f.check, "check", false, "check flags, --config and all files, without starting, and exit")
+	s.BoolVar(&f.printConfig, "print-config", false, "print all flags as a file for --config and exit")
 	s.BoolVar(&f.version, "version", false, "print the version and exit")
 	return s
 }
@@ -130,8 +158,14 @@ func (f *flags) set() *pflag.FlagSet {
 func parse(args []string) (*flags, error) {
 	f := new(flags)
 	s := f.set()
+	f.all = s
 	if err := s.Parse(args); err != nil {
 		return nil, err
+	}
+	if f.config != "" {
+		if err := readConfig(s, f.config); err != nil {
+			return nil, err
+		}
 	}
 	if s.NArg() > 0 {
 		return nil, fmt.Errorf("unexpected argument %q", s.Arg(0))
@@ -193,9 +227,12 @@ func (f *flags) options(stderr io.Writer) (broker.Options, error) {
 	o.Listen, o.Driver, o.Loops = f.urls(), driver, f.loops
 	o.SessionLimits = f.session
 	o.SysInterval, o.Version = f.sysInterval, "mqttbroker "+version()
-	o.Logger = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	handler, err := logHandler(f.logFormat, stderr, level)
+	if err != nil {
+		return broker.Options{}, err
+	}
+	o.Logger = slog.New(handler)
 	if o.DataDir != "" {
-		var err error
 		if o.Sync, err = store.ParseSync(f.sync); err != nil {
 			return broker.Options{}, fmt.Errorf("--sync: %w", err)
 		}
@@ -210,4 +247,15 @@ func (f *flags) options(stderr io.Writer) (broker.Options, error) {
 		return broker.Options{}, err
 	}
 	return o, nil
+}
+
+func logHandler(format string, w io.Writer, level slog.Level) (slog.Handler, error) {
+	o := &slog.HandlerOptions{Level: level}
+	switch format {
+	case "text":
+		return slog.NewTextHandler(w, o), nil
+	case "json":
+		return slog.NewJSONHandler(w, o), nil
+	}
+	return nil, fmt.Errorf("--log-format: %q is neither text nor json", format)
 }

@@ -7,10 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
-	"net/http"
-	"net/http/pprof"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -18,7 +15,10 @@ import (
 	"syscall"
 
 	"mqttbench/broker"
+	"mqttbench/broker/metrics"
 	"mqttbench/broker/packet"
+	"mqttbench/broker/store"
+	"mqttbench/broker/transport"
 )
 
 // Exit codes, as documented in usage.
@@ -52,6 +52,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	case f.version:
 		fmt.Fprintln(stdout, "mqttbroker", version())
 		return exitDone
+	case f.printConfig:
+		printConfig(stdout, f.all)
+		return exitDone
+	case f.check:
+		if err := check(f); err != nil {
+			return complain(stderr, exitInput, err)
+		}
+		fmt.Fprintln(stdout, "all is in order")
+		return exitDone
 	}
 	s, stop, err := start(f, stderr)
 	if err != nil {
@@ -81,7 +90,7 @@ func start(f *flags, stderr io.Writer) (*broker.Server, func(), error) {
 	if certs != nil {
 		o.TLS = certs.Config()
 	}
-	stopPprof, err := servePprof(f.pprof, o.Logger)
+	sites, err := bindSites(f)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -90,11 +99,63 @@ func start(f *flags, stderr io.Writer) (*broker.Server, func(), error) {
 		err = s.Start()
 	}
 	if err != nil {
-		stopPprof()
+		sites.close()
 		return nil, nil, err
 	}
+	sites.pprof.serve("profiles", profiles(), o.Logger)
+	sites.metrics.serve("metrics", metrics.Handler(s, o.Logger), o.Logger)
 	stopReload := reloadOnHangup(s, certs, o.Guard, o.Logger)
-	return s, func() { stopReload(); stopPprof() }, nil
+	return s, func() { stopReload(); sites.close() }, nil
+}
+
+// sites are what is served over HTTP. They outlive the broker: /healthz says that it is stopping.
+type sites struct{ pprof, metrics *site }
+
+func bindSites(f *flags) (s sites, err error) {
+	if s.pprof, err = bind("pprof-listen", f.pprof); err != nil {
+		return s, err
+	}
+	if s.metrics, err = bind("metrics-listen", f.metrics); err != nil {
+		s.pprof.close()
+	}
+	return s, err
+}
+
+func (s sites) close() {
+	s.metrics.close()
+	s.pprof.close()
+}
+
+// check says what would keep a broker from starting, without starting one: it opens files for reading, and listens nowhere.
+func check(f *flags) error {
+	o, err := f.options(io.Discard)
+	if err != nil {
+		return err
+	}
+	certs, err := f.certificates()
+	if err != nil {
+		return err
+	}
+	if _, err := broker.New(o); err != nil {
+		return err
+	}
+	for _, url := range o.Listen {
+		if err := transport.Check(url, certs != nil); err != nil {
+			return err
+		}
+	}
+	for _, site := range []struct{ flag, addr string }{{"pprof-listen", f.pprof}, {"metrics-listen", f.metrics}} {
+		if site.addr == "" {
+			continue
+		}
+		if _, err := net.ResolveTCPAddr("tcp", site.addr); err != nil {
+			return fmt.Errorf("--%s: %w", site.flag, err)
+		}
+	}
+	if o.DataDir != "" {
+		return store.Inspect(o.DataDir)
+	}
+	return nil
 }
 
 // complain says what went wrong in one line, whatever errors.Join made of it.
@@ -114,36 +175,6 @@ func onePair(username, password string) func(string, string, []byte) packet.Reas
 		}
 		return packet.BadUserNameOrPassword
 	}
-}
-
-// servePprof answers on an address of its own: profiles are not for MQTT
-// clients. Without an address it does nothing.
-func servePprof(addr string, log *slog.Logger) (stop func(), err error) {
-	if addr == "" {
-		return func() {}, nil
-	}
-	ln, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("--pprof: %w", err)
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	srv := &http.Server{Handler: mux}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("pprof", "error", err)
-		}
-	}()
-	log.Info("profiles", "url", "http://"+ln.Addr().String()+"/debug/pprof/")
-	return func() {
-		srv.Close()
-		<-done
-	}, nil
 }
 
 // version is that of the module, where the program was built from a released one.
