@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"mqttbench/broker/packet"
+	"mqttbench/broker/session"
 	"mqttbench/broker/store"
 	"mqttbench/broker/transport"
 )
@@ -34,6 +35,8 @@ func runDurable(spec string) error {
 		return err
 	}
 	o := Options{Sync: level, Listen: parts[2:3], DataDir: parts[3], Loops: 3}
+	// Who is away for long has more waiting than a session takes by default, and what it does not take is dropped.
+	o.SessionLimits = session.Limits{MaxQueued: 100_000_000, MaxQueuedBytes: 1 << 40}
 	if parts[1] == "goroutine" {
 		o.Driver = transport.Goroutine
 	}
@@ -79,7 +82,7 @@ func TestKilled(t *testing.T) {
 
 // A victim is a broker that is killed, and its clients.
 type victim struct {
-	t       *testing.T
+	t       testing.TB
 	spec    string
 	dir     string
 	url     string
@@ -91,7 +94,7 @@ type victim struct {
 	restart time.Duration // All of them together.
 }
 
-func newVictim(t *testing.T, level store.Sync, driver string) *victim {
+func newVictim(t testing.TB, level store.Sync, driver string) *victim {
 	seed := rand.Uint64()
 	if n, err := strconv.ParseUint(os.Getenv("MQTTBENCH_SEED"), 10, 64); err == nil {
 		seed = n
