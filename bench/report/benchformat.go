@@ -20,6 +20,7 @@ var benchUnits = map[string]struct{ unit, better string }{
 	"CPU per delivered":    {"cpu-sec/msg", "lower"},
 	"RSS":                  {"RSS-bytes", "lower"},
 	"bytes per connection": {"conn-bytes", "lower"},
+	"drain rate":           {"drain-msg/s", "higher"},
 }
 
 // CompareBench writes a comparison in Go's benchmark format, a line for each run, as benchstat reads it:

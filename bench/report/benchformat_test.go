@@ -51,6 +51,7 @@ func parseBench(t *testing.T, text string) (all []benchLine) {
 }
 
 func TestCompareBench(t *testing.T) {
+	sequential(t)
 	ours, theirs, noisy, invalid := ordinary(), ordinary(), ordinary(), ordinary()
 	ours.broker, noisy.broker, invalid.broker = "mqttbroker", "noisy", "invalid"
 	var runs []*result.Run
@@ -103,6 +104,7 @@ func checkBench(t *testing.T, b *benchLine, want *result.Summary) {
 
 // TestCurve: a table for each series, a line for each rate in its order, and the words of the caller, wrapped below where they begin.
 func TestCurve(t *testing.T) {
+	sequential(t)
 	var runs []*result.Run
 	for _, broker := range []string{"mosquitto", "mqttbroker"} {
 		for _, rate := range []float64{4000, 1000} {
@@ -139,6 +141,7 @@ func TestCurve(t *testing.T) {
 
 // TestLine: a run in one line, with what stands in the way of believing it.
 func TestLine(t *testing.T) {
+	sequential(t)
 	r := ordinary().run()
 	if got := Line(r); !strings.HasPrefix(got, "kept, 1,000/s delivered, p50 1") || !strings.HasSuffix(got, " 31 µs CPU a message") || strings.Contains(got, "\n") {
 		t.Errorf("%q", got)

@@ -9,6 +9,7 @@ import (
 
 // TestCalibrationIsDrawn: what is known of generator and kernel stands in the charts of costs and of load, where it is within them.
 func TestCalibrationIsDrawn(t *testing.T) {
+	sequential(t)
 	c := &result.Calibration{Ceiling: 5000, Generator: 1e-6, Null: 1e-6, Relay: 8e-6, RelayPeer: 9e-6}
 	groups := func(c *result.Calibration) []*result.Group {
 		var runs []*result.Run

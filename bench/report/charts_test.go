@@ -24,6 +24,15 @@ import (
 	"mqttbench/bench/result"
 )
 
+// sequential skips a test under -short, which is for the race detector: that makes drawing, and making up runs, ten times slower, and
+// nothing in this package is concurrent.
+func sequential(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("nothing to race")
+	}
+}
+
 // picture renders a figure and decodes it.
 func picture(t *testing.T, f *figure) image.Image {
 	t.Helper()
@@ -77,6 +86,7 @@ func close(got, want, tolerance float64) bool { return math.Abs(got-want) <= tol
 // A line at 10 ms is half way between those at 1 and 100 ms, on any correct logarithmic axis. A
 // chart of the library's drew such a line two decades too high, without an error.
 func TestKnownLatencyIsDrawnAtItsPlace(t *testing.T) {
+	sequential(t)
 	var curves []curve
 	for i, v := range []float64{1e-3, 10e-3, 100e-3} {
 		h := new(result.Histogram)
@@ -95,6 +105,7 @@ func TestKnownLatencyIsDrawnAtItsPlace(t *testing.T) {
 // Nine tenths of the messages take 1 ms and the others 10 ms: of 10,000, 9,994 are drawn, and the step is
 // at log 10 / log(10,000/6) = 31.04 % of the width.
 func TestKnownPercentileIsDrawnAtItsPlace(t *testing.T) {
+	sequential(t)
 	h := new(result.Histogram)
 	h.Record(1e-3, 9000)
 	h.Record(10e-3, 1000)
@@ -127,6 +138,7 @@ func TestKnownPercentileIsDrawnAtItsPlace(t *testing.T) {
 
 // Ten seconds, deliveries only in the sixth: the line rises half way and falls at six tenths.
 func TestKnownIntervalIsDrawnAtItsPlace(t *testing.T) {
+	sequential(t)
 	r := &result.Run{Response: new(result.Histogram), Service: new(result.Histogram)}
 	for i := range 10 {
 		iv := result.Interval{T0: float64(i), T1: float64(i + 1), Phase: result.PhaseMeasure, Offered: 1000, Expected: 1000, Accepted: 500, Clients: 1}
@@ -156,6 +168,7 @@ func TestKnownIntervalIsDrawnAtItsPlace(t *testing.T) {
 
 // Bars begin at zero: their lengths are to each other as their values.
 func TestBarsAreProportional(t *testing.T) {
+	sequential(t)
 	s := ordinary()
 	s.share = 0.41
 	img := picture(t, ratesFigure(s.run()))
@@ -213,6 +226,7 @@ func edgeCases() map[string]*result.Run {
 }
 
 func TestEveryRunCanBeDrawn(t *testing.T) {
+	sequential(t)
 	missing := map[string][]string{
 		"nothing":           {"latency", "timeline", "rates", "cost"},
 		"nothing delivered": {"latency"},
@@ -273,6 +287,7 @@ func checkFile(t *testing.T, path string) {
 
 // A chart of the same data is the same bytes: results are committed, and diffs must mean something.
 func TestChartsAreDeterministic(t *testing.T) {
+	sequential(t)
 	a, b := t.TempDir(), t.TempDir()
 	s := ordinary()
 	s.stall = 2
@@ -298,6 +313,7 @@ func TestChartsAreDeterministic(t *testing.T) {
 }
 
 func TestFailedChartLeavesNothing(t *testing.T) {
+	sequential(t)
 	dir := t.TempDir()
 	bad := &figure{name: "bad", title: "T", height: 100, draw: func(draw.Canvas) { panic("log of zero") }}
 	good := ratesFigure(ordinary().run())
@@ -344,6 +360,7 @@ func TestShorten(t *testing.T) {
 
 // With a few samples there is no p99; with none, no latency. Neither may stop a comparison.
 func TestCompareChartsOfPoorRuns(t *testing.T) {
+	sequential(t)
 	few, none := ordinary().run(), ordinary()
 	few.Summary.Response.Count = 30
 	none.broker, none.share, none.qos = "b", 0, 0
@@ -369,6 +386,7 @@ func TestCompareChartsOfPoorRuns(t *testing.T) {
 
 // Where there is a load to draw against, the chart is a curve; where there is not, rows of dots.
 func TestCompareChartsByRates(t *testing.T) {
+	sequential(t)
 	for _, c := range []struct {
 		rates []float64
 		want  []string

@@ -20,6 +20,7 @@ var metricNames = map[string]string{
 	"delivered share":      "share",
 	"CPU per delivered":    "CPU/msg",
 	"bytes per connection": "B/client",
+	"drain rate":           "drain",
 }
 
 const (
@@ -124,6 +125,8 @@ func ratioText(cell *result.Cell) string {
 		return ""
 	case !r.Shown:
 		return "~"
+	case r.Survives && r.Among > 1:
+		return strconv.FormatFloat(r.Value, 'f', 2, 64) + "×*"
 	default:
 		return strconv.FormatFloat(r.Value, 'f', 2, 64) + "×"
 	}
@@ -187,8 +190,13 @@ func comparisonNotes(c *result.Comparison) (legend, doubts []string) {
 	say(invalid, "(…) INVALID: no run of the group can be trusted, and nothing is compared; the summary of each run says why.")
 	say(noisy, "(…): the machine was busy with something else; such latencies are not compared.")
 	say(lossyGroup, "A group that lost what was promised has no latency: that of the survivors flatters.")
+	say(survivors(c), "*: shown also after Holm's correction for all groups that were compared in that column, by the Mann-Whitney test.")
 	if n := compared(c); n > 1 {
-		say(true, fmt.Sprintf("%d comparisons were made: by chance alone, one in twenty shows a difference that is none.", n))
+		without := ""
+		if survivors(c) {
+			without = " of those without *"
+		}
+		say(true, fmt.Sprintf("%d comparisons were made: by chance alone, one in twenty%s shows a difference that is none.", n, without))
 	}
 	slices.Sort(warnings)
 	for _, w := range slices.Compact(warnings) {
@@ -198,6 +206,13 @@ func comparisonNotes(c *result.Comparison) (legend, doubts []string) {
 		doubts = append(doubts, "differing in "+d.String())
 	}
 	return legend, doubts
+}
+
+// survivors reports whether a * stands somewhere.
+func survivors(c *result.Comparison) bool {
+	return slices.ContainsFunc(c.Cells, func(row []result.Cell) bool {
+		return slices.ContainsFunc(row, func(x result.Cell) bool { return x.Ratio != nil && x.Ratio.Survives && x.Ratio.Among > 1 })
+	})
 }
 
 // compared is how many ratios were tested.
@@ -271,6 +286,9 @@ type ratioOf struct {
 	Paired     bool     `json:"paired"`
 	Shown      bool     `json:"difference_shown"`
 	N          int      `json:"n"`
+	Among      int      `json:"among"`       // How many comparisons were made beside each other.
+	Corrected  float64  `json:"p_corrected"` // For that many, after Holm; of the Mann-Whitney test.
+	Survives   bool     `json:"difference_shown_after_correction"`
 	Warnings   []string `json:"warnings,omitempty"`
 }
 
@@ -278,8 +296,7 @@ func newRatio(r *result.Ratio) *ratioOf {
 	if r == nil {
 		return nil
 	}
-	x := ratioOf(*r)
-	return &x
+	return &ratioOf{r.Value, r.Lo, r.Hi, r.Confidence, r.P, r.Paired, r.Shown, r.N, r.Among, r.Corrected, r.Survives, r.Warnings}
 }
 
 // CompareCSV writes a comparison as one line per group and metric, in base units.

@@ -8,6 +8,7 @@ import (
 
 // TestSilentAndOffline: the summary of a run that only connects, and of one whose subscribers were away.
 func TestSilentAndOffline(t *testing.T) {
+	sequential(t)
 	silent := ordinary().run()
 	w, s := &silent.Manifest.Workload, &silent.Summary
 	w.Load, w.Arrivals, w.Rate, w.Clients, w.QoS = idle, "", 0, 10_000, nil

@@ -110,6 +110,7 @@ func TestFlameKinds(t *testing.T) {
 
 // The profiles of a run are found where it left them and where its folder was moved, and a file that is none is an error.
 func TestFlamesOfARun(t *testing.T) {
+	sequential(t)
 	r := ordinary().run()
 	dir := t.TempDir()
 	write := func(path string) {

@@ -29,6 +29,7 @@ func box(img image.Image, c color.NRGBA, below int) (b image.Rectangle) {
 // Three cells over three seconds, at 1, 10 and just under 100 ms: the axis ends at 1 and 100 ms, so that the second cell begins at
 // half of its height, and each is a third of its width. A library drew such a map two decades off, and no error said so.
 func TestKnownCellIsDrawnAtItsPlace(t *testing.T) {
+	sequential(t)
 	r := &result.Run{}
 	var densities []result.Density
 	for i, cell := range []struct {
@@ -121,6 +122,7 @@ func loggedRun(t *testing.T) *result.Run {
 }
 
 func TestHeatOfARun(t *testing.T) {
+	sequential(t)
 	r := loggedRun(t)
 	paths, err := Charts(t.TempDir(), r)
 	if err != nil {

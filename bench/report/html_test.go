@@ -110,6 +110,7 @@ func checkPage(t *testing.T, name, page string) {
 }
 
 func TestEveryRunHasAPage(t *testing.T) {
+	sequential(t)
 	cases := edgeCases()
 	for name, r := range summaries() {
 		cases[name] = r
@@ -129,6 +130,7 @@ func TestEveryRunHasAPage(t *testing.T) {
 
 // What is measured comes from elsewhere: names, topics and texts of errors are text, wherever they stand.
 func TestHostileTextIsText(t *testing.T) {
+	sequential(t)
 	const evil = `</script><script>alert(1)</script><img src=x onerror=alert(2)>"'`
 	s := ordinary()
 	s.broker, s.share = evil, 0.5
@@ -159,6 +161,7 @@ func TestHostileTextIsText(t *testing.T) {
 
 // A run that lost what it promised has no latency to show, and one that is not to be trusted says that first.
 func TestPageIsHonest(t *testing.T) {
+	sequential(t)
 	s := ordinary()
 	s.share = 0.4
 	page := pageOf(t, s.run())
@@ -238,6 +241,7 @@ func TestLiveData(t *testing.T) {
 
 // A page of the same data is the same bytes.
 func TestPageIsDeterministic(t *testing.T) {
+	sequential(t)
 	r := loggedRun(t)
 	for range 3 { // The order of a map is another each time.
 		run, comparison := pageOf(t, r), comparePageOf(t, threeBrokers(t))
@@ -248,6 +252,7 @@ func TestPageIsDeterministic(t *testing.T) {
 }
 
 func TestLinksFromAPage(t *testing.T) {
+	sequential(t)
 	r := loggedRun(t)
 	if _, err := Charts(r.Dir, r); err != nil {
 		t.Fatal(err)

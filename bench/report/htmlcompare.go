@@ -131,7 +131,8 @@ func least(groups []*result.Group) int {
 
 // colorIndex is the place of a group's series, whose colour it has in all charts.
 func colorIndex(c *result.Comparison, g *result.Group) int {
-	return slices.IndexFunc(seriesOf(c.Groups), func(s *series) bool { return s.label == g.Series }) % len(seriesColors)
+	all := seriesOf(c.Groups)
+	return all[slices.IndexFunc(all, func(s *series) bool { return s.label == g.Series })].place
 }
 
 func compareCell(x *result.Cell, unit string) cell {

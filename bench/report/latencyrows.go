@@ -55,11 +55,15 @@ func drawLatencyRows(c draw.Canvas, groups []*result.Group, low, high float64) {
 	p.grid()
 	p.axes("response time, logarithmic", "")
 	name := placed(lettering(labelSize, black), draw.XRight, draw.YBottom)
+	colors := map[string]color.NRGBA{}
+	for _, s := range seriesOf(groups) {
+		colors[s.label] = s.color
+	}
 	for i, g := range groups {
 		y := float64(len(groups)-i) - 0.5
 		p.beside(name, vg.Point{X: p.Min.X - 6, Y: p.py(y)}, shorten(name, g.Label, mostRowName-10))
-		p.latencyDots(g, y, seriesColor(i), p50)
-		p.latencyDots(g, y, seriesColor(i), p99)
+		p.latencyDots(g, y, colors[g.Series], p50)
+		p.latencyDots(g, y, colors[g.Series], p99)
 	}
 }
 

@@ -96,6 +96,7 @@ func summaries() map[string]*result.Run {
 }
 
 func TestSummaryGolden(t *testing.T) {
+	sequential(t)
 	for name, r := range summaries() {
 		golden(t, "summary-"+name+".txt", summaryText(t, r, 100, false))
 	}
@@ -122,6 +123,7 @@ func TestEveryClassIsNamed(t *testing.T) {
 
 // What the first line says is what most people read.
 func TestVerdictComesFirst(t *testing.T) {
+	sequential(t)
 	runs := summaries()
 	for name, want := range map[string]string{
 		"kept":      "QoS 2 kept: 50,000 sent, 50,000 delivered exactly once, 0 lost, 0 duplicates, 0 reordered",
@@ -140,6 +142,7 @@ func TestVerdictComesFirst(t *testing.T) {
 // Every summary fits the terminal, says the same without colour, and a run that lost what was
 // promised shows no latency of deliveries.
 func TestSummaryFits(t *testing.T) {
+	sequential(t)
 	for name, r := range summaries() {
 		for _, width := range []int{0, 76, 120} {
 			text := summaryText(t, r, width, false)
@@ -223,6 +226,7 @@ func threeBrokers(t *testing.T) *result.Comparison {
 }
 
 func TestCompareGolden(t *testing.T) {
+	sequential(t)
 	c := threeBrokers(t)
 	var table, list, data strings.Builder
 	if err := errors.Join(Compare(&table, c, 110, false), CompareCSV(&list, c), CompareJSON(&data, c)); err != nil {

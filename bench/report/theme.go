@@ -2,6 +2,8 @@ package report
 
 import (
 	"image/color"
+	"slices"
+	"strings"
 
 	"golang.org/x/image/font"
 	plotfont "gonum.org/v1/plot/font"
@@ -43,6 +45,37 @@ var (
 var seriesColors = []color.NRGBA{blue, orange, bluegreen, purple, skyBlue, black}
 
 func seriesColor(i int) color.NRGBA { return seriesColors[i%len(seriesColors)] }
+
+// known are brokers that have a colour of their own, wherever they stand: whoever has looked at one chart can read the next.
+var known = []string{"mqttbroker", "mosquitto", "mochi", "nats", "rabbitmq", "aedes"}
+
+// places are the places of labels in seriesColors. Brokers that are known have theirs, if no two of them are the same, say at two
+// levels of QoS; the others take what is left, in their order.
+func places(labels []string) []int {
+	at, taken := make([]int, len(labels)), map[int]bool{}
+	for i, label := range labels {
+		name, _, _ := strings.Cut(label, " ")
+		at[i] = slices.Index(known, strings.TrimRight(name, ","))
+		if at[i] >= 0 && taken[at[i]] || len(labels) > len(seriesColors) {
+			for i := range at {
+				at[i] = i % len(seriesColors)
+			}
+			return at
+		}
+		taken[at[i]] = true
+	}
+	free := 0
+	for i := range at {
+		if at[i] >= 0 {
+			continue
+		}
+		for taken[free] {
+			free++
+		}
+		at[i], taken[free] = free, true
+	}
+	return at
+}
 
 // pale is c as a filled area under lines.
 func pale(c color.NRGBA) color.NRGBA { return fade(c, 0.18) }

@@ -16,6 +16,7 @@ import (
 type series struct {
 	label  string
 	color  color.NRGBA
+	place  int // Of color in seriesColors.
 	groups []*result.Group
 }
 
@@ -24,13 +25,19 @@ func seriesOf(groups []*result.Group) (all []*series) {
 	for _, g := range groups {
 		s := byName[g.Series]
 		if s == nil {
-			s = &series{label: g.Series, color: seriesColor(len(all))}
+			s = &series{label: g.Series}
 			byName[g.Series] = s
 			all = append(all, s)
 		}
 		s.groups = append(s.groups, g)
 	}
-	for _, s := range all {
+	labels := make([]string, len(all))
+	for i, s := range all {
+		labels[i] = s.label
+	}
+	for i, place := range places(labels) {
+		s := all[i]
+		s.place, s.color = place, seriesColor(place)
 		slices.SortStableFunc(s.groups, func(a, b *result.Group) int { return cmp.Compare(a.Rate, b.Rate) })
 	}
 	return all

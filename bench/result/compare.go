@@ -3,6 +3,7 @@ package result
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -50,6 +51,10 @@ var Metrics = []Metric{
 	{"bytes per connection", "bytes", false, func(r *Run) (float64, bool) {
 		return ifKnown(r.Summary.Cost.Broker, func(c *ProcessCost) float64 { return c.BytesPerConnection })
 	}},
+	{"drain rate", "1/s", false, func(r *Run) (float64, bool) {
+		d := r.Summary.Drained
+		return ofDrained(d), d != nil && d.Delivered > 0
+	}},
 }
 
 // DeliveredShare is the part of the owed deliveries that was seen; not ok if none was owed. The
@@ -84,6 +89,14 @@ func ifKnown(c *ProcessCost, pick func(*ProcessCost) float64) (float64, bool) {
 	}
 	v := pick(c)
 	return v, v > 0
+}
+
+// ofDrained is how fast those who had been offline got what was queued for them.
+func ofDrained(d *Drained) float64 {
+	if d == nil {
+		return 0
+	}
+	return d.Rate
 }
 
 // Of is the metric of a run; not ok if the run does not support it.
@@ -141,6 +154,15 @@ func Compare(groups []*Group, vary ...string) (*Comparison, error) {
 	for _, g := range groups {
 		c.Cells = append(c.Cells, compareTo(groups[0], g))
 	}
+	for k := range Metrics {
+		var all []*Ratio
+		for i := range c.Cells {
+			if r := c.Cells[i][k].Ratio; r != nil {
+				all = append(all, r)
+			}
+		}
+		correct(all)
+	}
 	return c, nil
 }
 
@@ -160,29 +182,55 @@ func compareTo(base, g *Group) []Cell {
 	return cells
 }
 
-// ratio compares by pairs if the runs were made in pairs: the repetition numbers say so.
+// ratio compares by pairs if the runs were made in pairs: the repetition numbers say so. A run that cannot be used takes its partner with
+// it, and no other pair.
 func ratio(a, b values) *Ratio {
 	if len(a) == 0 || len(b) == 0 {
 		return nil
 	}
-	var pa, pb []float64
-	for _, x := range a {
-		for _, y := range b {
-			if x.repetition > 0 && x.repetition == y.repetition {
-				pa, pb = append(pa, x.value), append(pb, y.value)
-			}
-		}
-	}
+	pa, pb, single, paired := pairs(a, b)
+	x, y := slices.Collect(a.all()), slices.Collect(b.all())
 	var r Ratio
-	if len(pa) == len(a) && len(pa) == len(b) {
+	if paired {
 		r = PairedRatio(pa, pb)
+		for _, n := range single {
+			r.Warnings = append(r.Warnings, fmt.Sprintf("pair %d is left out: one of its runs is not valid, or has no such figure", n))
+		}
 	} else {
-		r = UnpairedRatio(slices.Collect(a.all()), slices.Collect(b.all()))
+		r = UnpairedRatio(x, y)
 	}
 	if math.IsNaN(r.Value) {
 		return nil
 	}
+	r.Corrected = 1
+	r.apart, _ = MannWhitney(x, y)
+	r.least = leastP(len(x), len(y))
 	return &r
+}
+
+// pairs puts together what has the same repetition; single are the repetitions that only one side has. Not paired if the runs were not
+// numbered, or a number stands twice, or no two belong together.
+func pairs(a, b values) (pa, pb []float64, single []int, paired bool) {
+	of := map[int][2][]float64{}
+	for side, v := range []values{a, b} {
+		for _, x := range v {
+			both := of[x.repetition]
+			both[side] = append(both[side], x.value)
+			of[x.repetition] = both
+		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(of)) {
+		both := of[n]
+		switch {
+		case n == 0 || len(both[0]) > 1 || len(both[1]) > 1:
+			return nil, nil, nil, false
+		case len(both[0]) == 0 || len(both[1]) == 0:
+			single = append(single, n)
+		default:
+			pa, pb = append(pa, both[0][0]), append(pb, both[1][0])
+		}
+	}
+	return pa, pb, single, len(pa) > 0
 }
 
 // values are a metric of the runs of a group that support it.

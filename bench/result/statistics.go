@@ -1,6 +1,7 @@
 package result
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -99,7 +100,7 @@ func MannWhitney(a, b []float64) (p float64, warnings []string) {
 		}
 	}
 	// The smallest p that these sample sizes can give: all of a before all of b.
-	if least := 2 / binomial(n+m, n); least >= alpha {
+	if leastP(n, m) >= alpha {
 		warnings = append(warnings, fmt.Sprintf("%d and %d runs can never show a difference at p < %.2f; 4 of each can", n, m, alpha))
 	}
 	return math.Min(1, 2*math.Min(lower, upper)/all), warnings
@@ -193,7 +194,16 @@ type Ratio struct {
 	Paired     bool
 	Shown      bool // A difference is shown: P < 0.05. Otherwise "no difference shown" is the truth.
 	N          int  // Pairs, or values of the smaller sample.
-	Warnings   []string
+
+	// Among is how many comparisons were made beside each other, this one included, and Survives whether the difference is shown
+	// also after Holm's correction for so many, by the Mann-Whitney test: six pairs give the sign test no p below 0.031, which is never enough
+	// for two comparisons, while six runs against six give this one 0.002.
+	Among     int
+	Corrected float64 // The p-value of that; 1 if Among is 0.
+	Survives  bool
+	apart     float64 // p of the Mann-Whitney test.
+	least     float64 // The least p that so many runs could give.
+	Warnings  []string
 }
 
 // PairedRatio compares runs made in pairs: b[i] directly before or after a[i], so that whatever the
@@ -291,3 +301,49 @@ func (r Ratio) without(reason string) Ratio {
 	r.Warnings = append(r.Warnings, reason)
 	return r
 }
+
+// Holm corrects p-values of several tests for their number: the chance that any of those below alpha after it is a mere accident is
+// no more than alpha, whatever the tests have to do with each other.
+func Holm(p []float64) []float64 {
+	order := make([]int, len(p))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(p[a], p[b]) })
+	corrected, highest := make([]float64, len(p)), 0.0
+	for rank, i := range order {
+		highest = max(highest, min(1, p[i]*float64(len(p)-rank)))
+		corrected[i] = highest
+	}
+	return corrected
+}
+
+// correct applies Holm's correction to comparisons that were made beside each other.
+func correct(all []*Ratio) {
+	p := make([]float64, len(all))
+	for i, r := range all {
+		p[i] = r.apart
+	}
+	for i, v := range Holm(p) {
+		all[i].Among, all[i].Corrected, all[i].Survives = len(all), v, v < alpha
+	}
+}
+
+// leastRuns is how many runs of each it would take to show a difference after the correction, if those that there are cannot,
+// whatever they say; 0 if they can.
+func leastRuns(all []*Ratio) int {
+	for _, r := range all {
+		if r.least*float64(len(all)) < alpha {
+			return 0
+		}
+	}
+	for n := 4; n <= exactLimit/2 && len(all) > 0; n++ {
+		if leastP(n, n)*float64(len(all)) < alpha {
+			return n
+		}
+	}
+	return 0
+}
+
+// leastP is the smallest p-value that the Mann-Whitney test can give: all of one sample before all of the other.
+func leastP(n, m int) float64 { return min(1, 2/binomial(n+m, n)) }

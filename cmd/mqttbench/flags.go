@@ -78,6 +78,7 @@ type settings struct {
 	place                 int // Of this run's setting in the order in which the user named them.
 	pause                 time.Duration
 	format, failOn        string
+	resume, keepGoing     bool // Of a comparison of brokers.
 }
 
 const (

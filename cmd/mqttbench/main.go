@@ -42,6 +42,7 @@ var commands = map[string]func(ctx context.Context, args []string, stdout, stder
 	"sweep":   sweepCommand,
 	"search":  searchCommand,
 	"report":  reportCommand,
+	"pack":    packCommand,
 	"growth":  growthCommand,
 	"table":   tableCommand,
 
@@ -61,7 +62,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		named, ok := commands[args[0]]
 		if !ok {
-			return complain(stderr, inputError{fmt.Errorf("unknown command %q; there are run (the default), compare, sweep, search, report, growth, table, profiles, calibrate, relay, selftest and scenarios", args[0])})
+			return complain(stderr, inputError{fmt.Errorf("unknown command %q; there are run (the default), compare, sweep, search, report, pack, growth, table, profiles, calibrate, relay, selftest and scenarios", args[0])})
 		}
 		command, args = named, args[1:]
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -222,12 +223,12 @@ func (s *settings) manifest(f *pflag.FlagSet) result.Manifest {
 		Flags:    map[string]string{},
 		Profile:  s.profile,
 		Workload: result.Workload{Engine: s.client, Faults: strings.Join(s.faultTexts, " ")},
-		Broker:   result.Broker{Name: s.source.name, BuiltIn: s.source.builtIn()},
+		Broker:   result.Broker{Name: s.source.name, Version: s.source.version, BuiltIn: s.source.builtIn()},
 
 		Repetition: s.repetition,
 	}
 	if s.source.builtIn() {
-		m.Broker.Name, m.Broker.Version, m.Broker.Driver, m.Broker.Loops = s.source.label(), version, s.driver, s.brokerLoops
+		m.Broker.Name, m.Broker.Version, m.Broker.Driver, m.Broker.Loops = cmp.Or(s.source.name, s.source.label()), cmp.Or(s.source.version, version), s.driver, s.brokerLoops
 	}
 	f.VisitAll(func(flag *pflag.Flag) {
 		if flag.Name != "password" {

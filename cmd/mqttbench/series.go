@@ -38,6 +38,7 @@ func (s *settings) checkSeries(f *pflag.FlagSet) error {
 	refuse(len(s.levels) > 1 && f.Changed("pub-qos") && f.Changed("sub-qos"), "--qos with several levels leaves nothing to --pub-qos and --sub-qos together")
 	refuse(s.failOn != "" && len(s.sources)*len(s.levels) < 2, "--fail-on compares brokers or settings; there is only one")
 	refuse(s.failOn != "" && s.repeat < fewestPairs, "--fail-on with --repeat %d: it takes %d runs of each to show a difference", s.repeat, fewestPairs)
+	refuse(s.resume && (!f.Changed("seed") || !f.Changed("out")), "--resume needs the --out and --seed of the comparison that it goes on with")
 	o := s.showing()
 	return errors.Join(append(errs, o.check())...)
 }
@@ -100,7 +101,12 @@ func (s *settings) series(ctx context.Context, f *pflag.FlagSet, stdout, stderr 
 	for _, slot := range order {
 		v := variants[slot.Setting]
 		v.repetition = slot.Repetition
-		if _, err = b.carry(ctx, v, fmt.Sprintf("%s-r%d", v.name(), slot.Repetition), v.text()); err != nil {
+		_, err = b.carry(ctx, v, fmt.Sprintf("%s-r%d", v.name(), slot.Repetition), v.text())
+		if s.keepGoing && ctx.Err() == nil && isInput(err) {
+			fmt.Fprintf(stderr, "left out: %v\n", err)
+			err = nil
+		}
+		if err != nil {
 			break
 		}
 	}
@@ -116,6 +122,7 @@ type batch struct {
 	each    time.Duration // A run, about.
 	planned int           // Runs; 0: not known beforehand.
 	begun   int
+	resume  bool // What is there already is read, and not made again.
 	lenient bool // Promises broken, and runs that are not to be trusted, are part of what is looked for.
 
 	runs        []*result.Run // Those that came to their end, in order.
@@ -125,10 +132,10 @@ type batch struct {
 
 // newBatch begins a series in a folder that is empty: what was there before would be taken for its own.
 func (s *settings) newBatch(f *pflag.FlagSet, stderr io.Writer) (*batch, error) {
-	if entries, err := os.ReadDir(s.out); err != nil || len(entries) > 0 {
+	if entries, err := os.ReadDir(s.out); !s.resume && (err != nil || len(entries) > 0) {
 		return nil, inputError{cmp.Or(err, fmt.Errorf("--out %s holds something already; a series needs a folder of its own", s.out))}
 	}
-	return &batch{flags: f, stderr: stderr, place: map[*result.Run]int{}, dir: s.out, pause: s.pause, each: s.warmup + s.duration + s.pause + overhead}, nil
+	return &batch{flags: f, stderr: stderr, place: map[*result.Run]int{}, dir: s.out, pause: s.pause, each: s.warmup + s.duration + s.pause + overhead, resume: s.resume}, nil
 }
 
 // apart is a batch in a folder below, whose runs are not among those that are shown.
@@ -146,7 +153,12 @@ func (b *batch) announce(runs int) {
 
 // carry carries out one run. An error ends the series; a run that went wrong half-way does not: it is a result.
 func (b *batch) carry(ctx context.Context, v settings, name, text string) (*result.Run, error) {
-	if b.begun++; b.begun > 1 {
+	b.begun++
+	v.out = filepath.Join(b.dir, fmt.Sprintf("%02d-%s", b.begun, name))
+	if r := b.there(&v); r != nil {
+		return r, nil
+	}
+	if b.begun > 1 {
 		select {
 		case <-time.After(b.pause):
 		case <-ctx.Done():
@@ -155,7 +167,6 @@ func (b *batch) carry(ctx context.Context, v settings, name, text string) (*resu
 	if ctx.Err() != nil {
 		return nil, exitError(exitInterrupted)
 	}
-	v.out = filepath.Join(b.dir, fmt.Sprintf("%02d-%s", b.begun, name))
 	if v.pprof != "" {
 		v.pprof = filepath.Join(v.pprof, filepath.Base(v.out))
 	}
@@ -169,6 +180,31 @@ func (b *batch) carry(ctx context.Context, v settings, name, text string) (*resu
 	b.heading(&v, text)
 	res, err := v.run(ctx, b.flags, b.stderr)
 	return b.keep(ctx, &v, res, err)
+}
+
+// there is a run that an earlier call of a series that is resumed has made; nil if it has not. One that did not come to its end
+// is put aside.
+func (b *batch) there(v *settings) *result.Run {
+	if !b.resume {
+		return nil
+	}
+	r, err := result.Read(v.out)
+	if err != nil || !r.Complete || r.Summary.Interrupted || r.Manifest.Repetition != v.repetition {
+		os.RemoveAll(v.out + cutOff)
+		os.Rename(v.out, v.out+cutOff) // If there is one.
+		return nil
+	}
+	b.runs = append(b.runs, r)
+	b.place[r] = v.place
+	return r
+}
+
+// cutOff ends the name of the folder of a run that was made anew.
+const cutOff = ".cut"
+
+func isInput(err error) bool {
+	var input inputError
+	return errors.As(err, &input)
 }
 
 func (b *batch) heading(v *settings, text string) {

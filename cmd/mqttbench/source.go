@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 	"unicode"
 
 	"mqttbench/bench"
@@ -19,6 +20,7 @@ import (
 // A source is where the broker of a run comes from. The zero value is the built-in broker.
 type source struct {
 	name    string // How reports call it; "": by its process.
+	version string // As the user said; "": not known.
 	url     string // A broker that runs already.
 	command string // Or how to start one, afresh for each run.
 }
@@ -68,20 +70,26 @@ func nameAll(all []source) error {
 	return nil
 }
 
-// brokerSource reads URL, NAME=URL, builtin or NAME=builtin.
+// versioned parts NAME@VERSION.
+func (s source) versioned() source {
+	s.name, s.version, _ = strings.Cut(s.name, "@")
+	return s
+}
+
+// brokerSource reads URL, NAME=URL, NAME@VERSION=URL, builtin or NAME=builtin.
 func brokerSource(text string) (source, error) {
 	name, address, named := cutName(text)
 	if !named {
 		address = text
 	}
 	if address == builtin {
-		return source{name: name}, nil
+		return source{name: name}.versioned(), nil
 	}
 	u, err := brokerURL(address)
 	if err != nil {
 		return source{}, fmt.Errorf("--broker: %w", err)
 	}
-	return source{name: name, url: u}, nil
+	return source{name: name, url: u}.versioned(), nil
 }
 
 // commandSource reads NAME='COMMAND'; the name may be left away if the command has no = before its first space.
@@ -97,7 +105,7 @@ func commandSource(text string) (source, error) {
 	if !strings.Contains(command, "{port}") {
 		return source{}, fmt.Errorf("--broker-cmd %q has no {port}: where would the broker listen?", text)
 	}
-	return source{name: cmp.Or(name, filepath.Base(first)), command: command}, nil
+	return source{name: cmp.Or(name, filepath.Base(first)), command: command}.versioned(), nil
 }
 
 // cutName parts NAME=REST; a name has no space, slash or colon.
@@ -113,7 +121,7 @@ func (s *source) label() string {
 	if s.name == "" && s.url == "" {
 		return "mqttbroker"
 	}
-	return cmp.Or(s.name, s.url)
+	return cmp.Or(strings.TrimSpace(s.name+" "+s.version), s.url)
 }
 
 // fileName is the label as a part of a file's name.
@@ -178,6 +186,9 @@ const (
 	brokerData = "broker-data" // Likewise: a folder for the broker, empty when it starts.
 )
 
+// commandReady is how long a broker may take to answer. RabbitMQ takes ten seconds on a CPU of its own.
+const commandReady = 45 * time.Second
+
 // startCommand starts a broker for one run, with nothing left of an earlier one.
 func (s *settings) startCommand(ctx context.Context) (*target, error) {
 	command, err := s.withFolder()
@@ -188,7 +199,7 @@ func (s *settings) startCommand(ctx context.Context) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := fault.StartProcess(ctx, fault.ProcessOptions{Command: command, Output: log})
+	p, err := fault.StartProcess(ctx, fault.ProcessOptions{Command: command, Output: log, Ready: commandReady})
 	if err != nil {
 		log.Close()
 		return nil, &bench.SetupError{Err: fmt.Errorf("%w; what it said is in %s", err, log.Name())}
