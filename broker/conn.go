@@ -298,6 +298,7 @@ func (c *conn) isReading() bool {
 func (c *conn) kick(l *loop, code packet.ReasonCode, why error) {
 	if c.client != nil && c.version == packet.V5 {
 		d := packet.Disconnect{Reason: code}
+		c.tc.LastWords()
 		c.putNow(l, d.Append(l.control[:0], c.version), nil, nil) // What waits is not sent any more.
 		l.n.controlOut++
 	}
@@ -311,6 +312,7 @@ func (c *conn) refuse(err error) {
 	if c.client == nil || c.version != packet.V5 || !errors.As(err, &e) {
 		return
 	}
+	c.tc.LastWords() // The client may have sent more, as is likely when it has sent too much.
 	d := packet.Disconnect{Reason: e.Code, Props: c.reasonString(e)}
 	b := d.Append(c.loop.control[:0], c.version)
 	if c.maxPacket != 0 && len(b) > int(c.maxPacket) {

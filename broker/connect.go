@@ -115,6 +115,7 @@ func (c *conn) refuseConnect(v packet.Version, err error) error {
 	var e *packet.Error
 	if errors.As(err, &e) {
 		v = min(max(v, packet.V311), packet.V5)
+		c.tc.LastWords()
 		ack := packet.Connack{Reason: e.Code}
 		c.loop.acks = ack.Append(c.loop.acks, v)
 	}

@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -467,4 +468,65 @@ func TestCheckPayload(t *testing.T) {
 			}
 		})
 	}
+}
+
+// [v5 4.13.2] [v3.1.1 MQTT-3.1.4-5]: a client that goes on sending still learns why its connection ends. Were the socket
+// closed at once, the kernel would answer what comes with a RST, which destroys what the client has not read.
+func TestLastWordsAreHeard(t *testing.T) {
+	overDrivers(t, Options{ReceiveMaximum: 2}, func(t *testing.T, b *bench) {
+		ping := packet.AppendPing(nil, packet.PINGREQ)
+		goOn := func(p *peer) {
+			for range 5 {
+				time.Sleep(5 * time.Millisecond) // So that it comes after the end.
+				if _, err := p.net.Write(ping); err != nil {
+					t.Error("the connection was reset")
+				}
+			}
+		}
+		p := b.connect(packet.V5, "p")
+		for range 3 {
+			p.sendPublish("a", "x", 2)
+		}
+		goOn(p)
+		p.next(packet.PUBREC)
+		p.next(packet.PUBREC)
+		p.expectEnd(packet.ReceiveMaximumExceeded)
+
+		old := b.connect(packet.V5, "taken")
+		b.connect(packet.V5, "taken")
+		goOn(old)
+		old.expectEnd(packet.SessionTakenOver)
+
+		q := b.dial(packet.V311)
+		q.sendConnect("", resume)
+		goOn(q)
+		if c := q.expectConnack(); c.Reason != packet.ClientIdentifierNotValid {
+			t.Errorf("CONNACK %v", c.Reason)
+		}
+		q.expectEnd(0)
+	})
+}
+
+// However many connections end with last words, the sockets that are kept for that are few, and go.
+func TestLastWordsAreBounded(t *testing.T) {
+	open := func() int {
+		entries, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Skip(err)
+		}
+		return len(entries)
+	}
+	b := startBroker(t, Options{Loops: 1})
+	before := open()
+	var deaf []*peer
+	for range 200 {
+		p := b.connect(packet.V5, "same") // Each takes the last one's session over, and none closes.
+		p.send([]byte("\xC0\x00"))
+		deaf = append(deaf, p)
+	}
+	b.await("all but one connection have ended", func() bool { return b.Stats().Clients == 1 })
+	if n := open() - before - len(deaf); n > 64+5 {
+		t.Errorf("the broker holds %d sockets for one client", n)
+	}
+	b.await("the rest has gone", func() bool { return open()-before-len(deaf) < 5 })
 }

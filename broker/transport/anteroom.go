@@ -117,7 +117,7 @@ func (r *anteroom) receive(ctx context.Context, l *Loop, g *guest) {
 			err = errCrowded
 		}
 		r.failed(l, g, err)
-		part(g.conn)
+		part(g.conn, goodbye)
 		r.leave(g)
 		return
 	}

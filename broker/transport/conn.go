@@ -48,6 +48,7 @@ type Conn struct {
 	paused   bool            // The user wants nothing to be read.
 	drained  bool            // Drained is owed.
 	broken   bool            // Writing has failed. Nothing is put any more, but there may be something to read.
+	parts    bool            // The peer is to have time to read what was put last: see LastWords.
 	out      *outbox         // nil: nothing waits.
 	net      *netConn        // nil: the socket is fd, and epoll's.
 	end      *ending         // nil until something went wrong or someone closed.
@@ -179,6 +180,15 @@ func (c *Conn) Pending() int {
 // call them; Closed follows on the loop with reason.
 func (c *Conn) Close(reason error) { c.finish(ending{reason: reason}) }
 func (c *Conn) Reset(reason error) { c.finish(ending{reason: reason, reset: true, now: true}) }
+
+// LastWords says that the peer is to learn what was put last, although it may go on sending: a Close that follows leaves the socket half
+// open for a while. To close it would have the kernel answer what still comes with a RST, which destroys at the peer what
+// it has not read yet. Closed does not wait for that. Any goroutine may call it.
+func (c *Conn) LastWords() {
+	c.mu.Lock()
+	c.parts = true
+	c.mu.Unlock()
+}
 
 // finish begins the end of the connection. A Reset overtakes a Close, but the first reason stands.
 func (c *Conn) finish(e ending) {
@@ -434,7 +444,7 @@ func (l *Loop) tryFinish(c *Conn) {
 	case over:
 		l.finishing = append(l.finishing, c)
 	case stuck:
-		c.net.hangup(l, reset)
+		c.net.hangup(l, reset, false)
 	}
 	if mark {
 		l.dirty = append(l.dirty, c)
@@ -469,7 +479,7 @@ func (l *Loop) finish(c *Conn) {
 		return
 	}
 	c.state = closed
-	out, e := c.out, *c.end
+	out, e, parts := c.out, *c.end, c.parts
 	c.out = nil
 	c.mu.Unlock()
 	if out != nil {
@@ -478,7 +488,7 @@ func (l *Loop) finish(c *Conn) {
 	l.keep(c, nil)
 	l.alarms.remove(c)
 	if c.net != nil {
-		c.net.hangup(l, e.reset)
+		c.net.hangup(l, e.reset, parts)
 	} else {
 		l.drv.hangup(c, e.reset)
 	}

@@ -88,7 +88,7 @@ func (l *Loop) dialNet(c *Conn, d dialling) {
 			c.failDial(err)
 			l.leave()
 			if nc != nil {
-				part(nc)
+				part(nc, goodbye)
 			}
 			return
 		}

@@ -23,6 +23,7 @@ const (
 	// Events name connections by their slot; what is not a connection has a negative name.
 	wakeName     = -1
 	listenerName = -2 // And below: -2-i is listener i.
+	partingName  = math.MinInt32
 )
 
 // epoll is the driver that waits for all sockets of a loop with one system call.
@@ -54,7 +55,9 @@ type epoll struct {
 
 	// Guarded by Loop.turn.
 	listeners []*epollListener
-	registers uint64 // Calls of epoll_ctl.
+	partings  []parting // The oldest first.
+	alarmed   bool      // An alarm is set for the first of them.
+	registers uint64    // Calls of epoll_ctl.
 	parts     [iovBatch][]byte
 	iov       [iovBatch]unix.Iovec
 	to        unix.RawSockaddrInet4 // Scratch of dialling.
@@ -91,6 +94,9 @@ func newEpoll(precise, spin bool) (driver, error) {
 }
 
 func (p *epoll) end() {
+	for _, g := range p.partings {
+		unix.Close(g.fd)
+	}
 	for _, ln := range p.listeners {
 		ln.closeFD()
 	}
@@ -174,6 +180,8 @@ func (p *epoll) dispatch(l *Loop) {
 			if c := l.slots[ev.Fd]; c != nil {
 				p.serve(l, c, ev.Events)
 			}
+		case ev.Fd == partingName:
+			p.sweep(l)
 		case ev.Fd <= listenerName:
 			if ln := p.listeners[listenerName-ev.Fd]; ln != nil {
 				ln.acceptBatch(l)
@@ -222,7 +230,7 @@ func (p *epoll) write(c *Conn, b *batch) (int, error) {
 // peer what was sent before; so that is read.
 func (p *epoll) hangup(c *Conn, reset bool) {
 	c.mu.Lock()
-	fd := int(c.fd)
+	fd, parts := int(c.fd), c.parts
 	c.fd = -1
 	c.mu.Unlock()
 	if fd < 0 {
@@ -231,6 +239,9 @@ func (p *epoll) hangup(c *Conn, reset bool) {
 	if reset {
 		unix.SetsockoptLinger(fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	} else if !c.hup {
+		if parts && p.part(c.loop, fd) {
+			return
+		}
 		rawRead(fd, c.loop.buf)
 	}
 	unix.Close(fd)

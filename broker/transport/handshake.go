@@ -91,7 +91,7 @@ type tlsConn struct {
 	*tls.Conn
 }
 
-func (c tlsConn) Close() error { return part(c.Conn) }
+func (c tlsConn) Close() error { return part(c.Conn, goodbye) }
 
 // bottom is the socket under all layers.
 func bottom(nc net.Conn) net.Conn {
@@ -105,8 +105,8 @@ func bottom(nc net.Conn) net.Conn {
 }
 
 // part closes in such a way that the peer can read what it was told last: closing a socket that has unread bytes resets
-// the connection, and the peer may lose the alert, or the CONNACK, that says why.
-func part(nc net.Conn) error {
+// the connection, and the peer may lose the alert, or the CONNACK, that says why. It waits for the peer to end, but no longer than wait.
+func part(nc net.Conn, wait time.Duration) error {
 	defer nc.Close()
 	if w, ok := nc.(interface{ CloseWrite() error }); ok {
 		w.CloseWrite()
@@ -117,7 +117,7 @@ func part(nc net.Conn) error {
 		return nil
 	}
 	t.CloseWrite()
-	t.SetReadDeadline(time.Now().Add(goodbye))
+	t.SetReadDeadline(time.Now().Add(wait))
 	io.CopyN(io.Discard, onlyReader{t}, maxDrained)
 	return nil
 }

@@ -32,6 +32,7 @@ type netConn struct {
 	once    sync.Once
 	hung    chan struct{} // Closed by hangup.
 	last    net.Conn      // What to close then; set before.
+	parts   bool          // And to do so by part; set before.
 
 	// Owned by the flusher.
 	rest    []byte
@@ -105,6 +106,10 @@ func (c *Conn) serve() {
 		c.finish(ending{reason: err, found: true, now: true})
 	}
 	<-c.net.hung // Until then there may be something to flush.
+	if c.net.parts {
+		part(c.net.last, linger)
+		return
+	}
 	c.net.last.Close()
 }
 
@@ -240,7 +245,7 @@ func (n *netConn) writeAll(b *batch) (int, error) {
 
 // hangup ends everything that waits, and the reader then closes: to close here, in the loop's turn, could wait for the reader,
 // which waits for the turn; and a TLS connection takes its time to say goodbye.
-func (n *netConn) hangup(l *Loop, reset bool) {
+func (n *netConn) hangup(l *Loop, reset, parts bool) {
 	n.once.Do(func() {
 		if n.cancel != nil {
 			n.cancel()
@@ -250,7 +255,7 @@ func (n *netConn) hangup(l *Loop, reset bool) {
 		if n.nc == nil {
 			return
 		}
-		n.last = n.nc
+		n.last, n.parts = n.nc, parts && !reset && !l.stopping
 		under := bottom(n.nc)
 		if t, ok := under.(*net.TCPConn); ok && reset {
 			t.SetLinger(0)

@@ -144,5 +144,5 @@ func (w *wsConn) sendClose(status uint16, text string) {
 // Close says so first, RFC 6455 section 7.1.1.
 func (w *wsConn) Close() error {
 	w.sendClose(wsNormal, "")
-	return part(w.Conn)
+	return part(w.Conn, goodbye)
 }
