@@ -96,7 +96,6 @@ var families = []family{
 		to(float64(d.TooLarge), "too_large")
 		to(float64(d.NotAuthorized), "not_authorized")
 		to(float64(d.PayloadFormat), "payload_format")
-		to(float64(d.PayloadFormat), "payload_format")
 	}},
 	count("connects_total", "CONNECTs that were accepted.", func(v *view) uint64 { return v.Connects }),
 	{"refused_connects_total", "Connections that were ended before a CONNECT of theirs was accepted.", true, []string{"reason"}, func(v *view, to emit) {
