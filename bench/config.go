@@ -49,6 +49,8 @@ type Config struct {
 	Events func() []Event
 	// Ceiling is what this generator is known to reach against a broker that does next to nothing, messages a second; 0: not known.
 	Ceiling float64
+	// Objectives, if not nil, holds the summary against what was asked of the run.
+	Objectives func(s *result.Summary) *result.Objectives
 	// Measuring, if not nil, is called when the measured part begins and when it ends.
 	Measuring func(begins bool)
 }

@@ -103,6 +103,9 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 		s.Gates = append(s.Gates, result.Gate{Name: result.SanityGate, Value: 1, Unit: "1", Fails: result.ValidityInvalid,
 			Advice: "the figures contradict each other, which is a mistake in mqttbench and not in the broker: " + err.Error()})
 	}
+	if r.cfg.Objectives != nil && !s.Interrupted {
+		s.Objectives = r.cfg.Objectives(s)
+	}
 	s.Judge()
 	return s
 }

@@ -215,6 +215,9 @@ func (p *Plan) UsernameOf(client int) string {
 	return p.expandName(p.Username, client)
 }
 
+// Expand is a template for a client, with the verbs of ClientName.
+func (p *Plan) Expand(template string, client int) string { return p.expandName(template, client) }
+
 func (p *Plan) expandName(template string, client int) string {
 	group, place := "s", client
 	switch g, at := p.groupAt(client); {

@@ -108,6 +108,19 @@ func (p *Plan) FanOut() float64 {
 	if p.Publishers == 0 {
 		return 0
 	}
+	if len(p.Flows) > 0 && p.Rate > 0 {
+		deliveries := 0.0
+		for i := range p.Flows {
+			if f := &p.Flows[i]; f.Publishers > 0 {
+				copies := 0
+				for pub := range f.Publishers {
+					copies += p.Copies(f.FirstPublisher + pub)
+				}
+				deliveries += f.Rate * float64(copies) / float64(f.Publishers)
+			}
+		}
+		return deliveries / p.Rate
+	}
 	sum := 0
 	for pub := range p.Publishers {
 		sum += p.Copies(pub)

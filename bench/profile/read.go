@@ -128,7 +128,7 @@ func (r *reader) variant(n ast.Node) (*Variant, error) {
 	for _, x := range all {
 		switch x.Key {
 		case "name":
-			v.Name, err = r.name(x)
+			v.Name, err = r.variantName(x)
 		case "description":
 			v.Description, err = r.value(x, prose)
 		default:
@@ -200,6 +200,19 @@ func (r *reader) name(x strict.Pair) (string, error) {
 		v, ok := strict.Plain(n)
 		if !ok || !aName.MatchString(v) {
 			return "", "is not a name: small letters, digits, - and . make one"
+		}
+		return v, ""
+	})
+}
+
+// aVariant may be one of a part of the family: PART/NAME.
+var aVariant = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,63}(/[a-z0-9][a-z0-9.-]{0,63})?$`)
+
+func (r *reader) variantName(x strict.Pair) (string, error) {
+	return r.value(x, func(n ast.Node) (string, string) {
+		v, ok := strict.Plain(n)
+		if !ok || !aVariant.MatchString(v) {
+			return "", "is not a name: small letters, digits, - and . make one, and a / may stand between two"
 		}
 		return v, ""
 	})

@@ -135,6 +135,8 @@ func (s *Summary) exitCode() int {
 		return 130
 	case s.Outcome == Broken:
 		return 1
+	case s.Objectives != nil && !s.Objectives.Met:
+		return 1
 	case s.Validity == ValidityInvalid:
 		return 3
 	case s.Validity == ValidityNoisy, s.Steady.Checked && !s.Steady.Steady:

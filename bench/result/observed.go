@@ -38,3 +38,10 @@ type Shared struct {
 	Mean      float64 `json:"mean"`
 	Variation float64 `json:"variation"` // Standard deviation over mean; 0: all the same.
 }
+
+// Objectives are what a run was held against besides the promises of MQTT.
+type Objectives struct {
+	Text string `json:"text"` // "p99<10ms,loss=0".
+	Met  bool   `json:"met"`
+	Why  string `json:"why,omitempty"` // Not met.
+}

@@ -86,6 +86,23 @@ const beyond = 6
 // Deliveries is how many a run must have to be judged.
 func (slo SLO) Deliveries() float64 { return math.Max(1, slo.deliveries) }
 
+// Missed says which objectives a run does not meet, or that it is too short to tell; "" if it meets all.
+func (slo SLO) Missed(s *result.Summary) string {
+	var why []string
+	short := false
+	for _, o := range slo.objectives {
+		text, ok := o(s)
+		if text != "" {
+			why = append(why, text)
+		}
+		short = short || !ok
+	}
+	if len(why) == 0 && short {
+		return fmt.Sprintf("%d deliveries are too few to tell", s.Response.Count)
+	}
+	return strings.Join(why, ", ")
+}
+
 // String is what was parsed.
 func (slo SLO) String() string { return slo.text }
 

@@ -27,7 +27,7 @@ func parseLocals(texts []string) (all []net.Addr, err error) {
 // 127.0.0.0/8 (on Linux), so nobody has to ask for as many addresses as the clients take.
 func (s *settings) locals(broker string) []net.Addr {
 	all, _ := parseLocals(s.localAddrs) // They have been checked.
-	clients := s.publishers + s.subscribers
+	clients := s.connections()
 	u, err := url.Parse(broker)
 	if len(all) > 0 || clients <= portsOfOne || err != nil || runtime.GOOS != "linux" {
 		return all

@@ -89,10 +89,9 @@ func searchCommand(ctx context.Context, args []string, stdout, stderr io.Writer)
 }
 
 func (s *search) parse(args []string) (*pflag.FlagSet, error) {
-	var slo string
 	f, err := s.settings.parse(args, func(f *pflag.FlagSet) {
 		presetMany(f)
-		f.StringVar(&slo, "slo", defaultSLO, "")
+		preset(f, "slo", defaultSLO)
 		f.Float64Var(&s.options.Highest, "max-rate", 0, "")
 		f.Float64Var(&s.options.Within, "within", 1.05, "")
 		f.IntVar(&s.options.Runs, "max-runs", 60, "")
@@ -101,7 +100,8 @@ func (s *search) parse(args []string) (*pflag.FlagSet, error) {
 		return nil, err
 	}
 	s.options.Start = s.rate
-	s.slo, err = series.ParseSLO(slo)
+	s.slo, err = series.ParseSLO(s.sloText)
+	s.sloText = "" // The search judges, and not each run by itself.
 	return f, errors.Join(err, s.check(f))
 }
 

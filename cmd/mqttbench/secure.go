@@ -90,7 +90,7 @@ func (s *settings) security(t *target) (security, error) {
 		shared, err := read(s.files)
 		return security{shared: shared}, err
 	}
-	all := make([]*tls.Config, s.publishers+s.subscribers)
+	all := make([]*tls.Config, s.connections())
 	for i := range all {
 		files := s.files
 		files.Certificate = strings.ReplaceAll(files.Certificate, perClient, strconv.Itoa(i))

@@ -75,19 +75,19 @@ func sweepCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 }
 
 func (s *sweep) parse(args []string) (*pflag.FlagSet, error) {
-	var slo string
 	f, err := s.settings.parse(args, func(f *pflag.FlagSet) {
 		presetMany(f)
 		preset(f, "repeat", sweepRepeat)
 		f.Float64SliceVar(&s.levels, "levels", nil, "")
 		f.Float64Var(&s.capacity, "capacity", 0, "")
 		f.IntVar(&s.points, "points", series.FewestLevels, "")
-		f.StringVar(&slo, "slo", defaultSLO, "")
+		preset(f, "slo", defaultSLO)
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.slo, err = series.ParseSLO(slo)
+	s.slo, err = series.ParseSLO(s.sloText)
+	s.sloText = "" // The curve is judged, and not each run by itself.
 	return f, errors.Join(err, s.check(f))
 }
 

@@ -32,7 +32,7 @@ func TestHelpOfSeries(t *testing.T) {
 	for name, parse := range map[string]func([]string) (*pflag.FlagSet, error){"sweep": new(sweep).parse, "search": new(search).parse} {
 		code, stdout, _ := mqttbench(t.Context(), name, "--help")
 		flags := flagsOf(t, parse)
-		if code != 0 || len(flags) < 4 {
+		if code != 0 || len(flags) < 3 {
 			t.Errorf("%s: exit code %d, flags %v", name, code, flags)
 		}
 		for _, flag := range flags {

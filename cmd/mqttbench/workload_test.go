@@ -112,7 +112,9 @@ func TestDocumentedTotals(t *testing.T) {
 		{"offline-drain/qos-2", 100, 100, 2000, 2000, 64, 2, 2, 25 * time.Second},
 		{"mqb-knee/pairs-3000", 3000, 3000, 30_000, 30_000, 1024, 0, 0, 20 * time.Second},
 		{"soak/24h", 1000, 1000, 1000, 1000, 16, 1, 1, 24 * time.Hour},
-		{"qos-tradeoff/2-to-1", 500, 500, 2000, 2000, 64, 2, 1, 20 * time.Second},
+		{"qos-tradeoff/good/q2-q1", 100, 100, 1000, 1000, 64, 2, 1, 2 * time.Second},
+		{"qos-tradeoff/lossy/q0-q2", 100, 100, 1000, 1000, 64, 0, 2, 2 * time.Second},
+		{"devices", 205, 404, 422, 1800, 64, 2, 1, 10 * time.Second},
 	} {
 		p := parsed(t, c.name)
 		if p.Closed != (c.in == closed) {
@@ -164,7 +166,7 @@ func TestSmall(t *testing.T) {
 		{"w7-offline", "--publishers 10 --subscribers 10 --rate 1000 --offline-for 600ms"},
 		{"offline-drain/qos-2", "--publishers 10 --subscribers 10 --rate 500 --offline-at 100ms --offline-for 200ms"},
 		{"churn", "--publishers 10 --subscribers 10 --rate 200 --churn 20 --churn-down 20ms"},
-		{"qos-tradeoff/1-to-0", "--publishers 10 --subscribers 10 --rate 200"},
+		{"qos-tradeoff/good/q1-q0", "--publishers 10 --subscribers 10 --rate 200"},
 		{"emq-scene/fan-out", "--publishers 2 --subscribers 20 --rate 50"},
 		{"tbmq-3m", "--publishers 5 --subscribers 10 --rate 50"},
 		{"versions/mqtt-5", "--publishers 10 --subscribers 10 --rate 200"},
@@ -294,7 +296,6 @@ func TestProfileNonsense(t *testing.T) {
 		{"run wrong.yml", "wrong.yml:3:10: clients: x is not a whole number"},
 		{"--profile valid.yaml", "a/y: topic template"},
 		{"run valid.yaml/z", `no variant "z"`},
-		{"run plan.yaml", "clean sessions"},
 		{"run nowhere.yaml", "cannot be read"},
 		{"run w2-pair", `did you mean "w2-pairs"?`},
 		{"run w2-pairs/qos-9", "no variant"},
@@ -310,8 +311,6 @@ func TestProfileNonsense(t *testing.T) {
 		{"--connect-rate -1", "more than 0"},
 		{"--offline-at 1s", "never come back"},
 		{"--offline-for -1s", "negative"},
-		{"--offline-for 1s", "clean sessions"},
-		{"--offline-for 1s --clean-session=false", "QoS 0"},
 		{"--local-addr here", "no IP address"},
 	} {
 		code, stdout, stderr := mqttbench(t.Context(), strings.Fields(c.args)...)
