@@ -51,6 +51,9 @@ var commands = map[string]func(ctx context.Context, args []string, stdout, stder
 	"relay":     relayCommand,
 	"selftest":  selftestCommand,
 	"scenarios": scenariosCommand,
+
+	"completion": completionCommand,
+	"man":        manCommand,
 }
 
 // run is the whole program.
@@ -62,7 +65,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		named, ok := commands[args[0]]
 		if !ok {
-			return complain(stderr, inputError{fmt.Errorf("unknown command %q; there are run (the default), compare, sweep, search, report, pack, growth, table, profiles, calibrate, relay, selftest and scenarios", args[0])})
+			return complain(stderr, inputError{fmt.Errorf("unknown command %q; there are run (the default), compare, sweep, search, report, pack, growth, table, profiles, calibrate, relay, selftest, scenarios, completion and man", args[0])})
 		}
 		command, args = named, args[1:]
 	}
