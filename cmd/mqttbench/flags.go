@@ -81,6 +81,8 @@ type settings struct {
 	pause                 time.Duration
 	format, failOn        string
 	resume, keepGoing     bool // Of a comparison of brokers.
+
+	people
 }
 
 const (
@@ -164,6 +166,8 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.DurationVar(&s.pause, "pause", time.Second, "")
 	f.StringVar(&s.format, "format", "table", "")
 	f.StringVar(&s.failOn, "fail-on", "", "")
+	s.people.flags(f)
+	f.SetNormalizeFunc(alias)
 	return f
 }
 
@@ -187,7 +191,12 @@ func (s *settings) parse(args []string, more ...func(*pflag.FlagSet)) (*pflag.Fl
 		return nil, errors.New("--qos names no QoS")
 	}
 	s.source = s.sources[0]
+	s.useQoS(f, s.levels[0])
+	if err := s.readPeople(f); err != nil {
+		return nil, err
+	}
 	s.derive(f)
+	s.derivePeople()
 	return f, errors.Join(s.check(f), s.checkSeries(f))
 }
 
@@ -333,6 +342,8 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	security := s.checkSecurity(f)
 	refuse(security != nil, "%v", security)
 	refuse(err != nil, "%v", err)
+	persons := s.checkPeople(f)
+	refuse(persons != nil, "%v", persons)
 	refuse(len(ofProcess(s.faults)) > 0 && slices.ContainsFunc(s.sources, func(x source) bool { return x.url != "" }),
 		"--fault %s is about the broker's process, which must be one that mqttbench starts: the built-in broker, or --broker-cmd", strings.Join(s.faultTexts, " --fault "))
 	if len(errs) == 0 {
@@ -397,6 +408,7 @@ func (s *settings) plan() plan.Plan {
 	if s.churn > 0 {
 		p.Churn = plan.Churn{Rate: s.churn, Abrupt: s.churnAbrupt, Down: plan.Duration(s.churnDown), Who: plan.Who(s.churnWho)}
 	}
+	s.peopleOf(&p)
 	return p.WithDefaults()
 }
 

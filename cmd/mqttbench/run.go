@@ -83,18 +83,24 @@ func wants(args []string, flags ...string) bool {
 	return false
 }
 
+// connections are those of the run: its clients, and those who only watch and read.
+func (s *settings) connections() int {
+	p := s.plan()
+	return p.Clients() + p.Wills.Watchers + p.Readers.Count
+}
+
 // provide makes sure, before anything begins, that the run can have what it needs.
 func (s *settings) provide() error {
-	need := s.publishers + s.subscribers + spareFiles
+	need := s.connections() + spareFiles
 	if len(s.faults) > 0 { // The proxy has both ends of each connection.
 		need *= 3
 	}
 	if err := allowFiles(need); err != nil {
-		return fmt.Errorf("%d clients: %w", s.publishers+s.subscribers, err)
+		return fmt.Errorf("%d clients: %w", s.connections(), err)
 	}
 	if s.out == "" {
 		s.out = filepath.Join("results", fmt.Sprintf("%s-qos%d-%d-%04x", time.Now().UTC().Format("20060102-150405"),
-			s.pubQoS, s.publishers+s.subscribers, uint16(s.runID)))
+			s.pubQoS, s.connections(), uint16(s.runID)))
 	}
 	if _, err := os.Stat(filepath.Join(s.out, result.ResultFile)); err == nil {
 		return fmt.Errorf("--out %s holds a result already", s.out)
@@ -131,6 +137,7 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 			HasUsername: f.Changed("username"), HasPassword: f.Changed("password"),
 		},
 	}
+	s.configure(&cfg)
 	t, err := s.target(ctx, stderr)
 	if err != nil {
 		return nil, err

@@ -45,26 +45,67 @@ CLIENTS AND MESSAGES
       --closed               no schedule: publish as soon as --window allows. For ceilings, not for latencies
       --idle                 publish nothing: all clients connect, and stay for --duration
       --arrivals A           constant (with a random phase for each publisher), poisson or burst (default constant)
+      --stages S,...         how the rate goes, as 10s@100,20s@100..1000,5s@1000: in place of --rate and --duration
+      --limit N              messages in all, in place of --duration
       --payload N            bytes of a message, at least 16: a stamp of 16 goes first (default 64)
-  -t, --topic TEMPLATE       %i publisher, %r run (default mqttbench/%r/%i)
+      --payload-max N        each message has a size of its own, evenly from --payload to this
+      --message-file FILE    what follows the stamp, again and again or cut as --payload says (default: a pattern that is checked)
+  -t, --topic TEMPLATE       %i publisher, %r run, %d publisher modulo 100, %c Client Identifier, %u user name, %s sequence number
+                             of the message, %rand_N a number from 1 to N (default mqttbench/%r/%i)
+      --wild                 subscribers have a + where a topic has a level with %d
+      --decoys N             further filters of every subscriber, with wildcards, that match nothing
       --retain               publish retained messages
   -w, --window N             QoS 1 and 2 messages in flight for each publisher (default 20)
   -d, --duration D           of the measured part (default 20s)
       --warmup D             before it, not measured (default 5s)
       --drain D              longest wait for what is under way at the end (default 30s)
 
+GROUPS
+      --group name=G,count=N,clean-session=true|false
+                             clients that are alike; repeated for more. What they do, the flows say
+      --flow from=G,to=G,rate=N,...
+                             messages from one group to another, or to itself: a client may publish and subscribe. Besides:
+                             pattern= share= topic= qos= pub-qos= sub-qos= retain= payload= payload-max= arrivals=
+
+  mqttbench --mqtt 5 --group name=devices,count=1000,clean-session=false --group name=backend,count=4 \
+    --flow from=devices,to=backend,pattern=fan-in,share=work,qos=1,rate=2000 --flow from=backend,to=devices,qos=2,rate=50,topic=cmd/%i
+
 SESSIONS AND CHURN
       --clean-session=false  persistent sessions: the broker keeps subscriptions and QoS 1 and 2 messages
                              while a client is away (default true: clean)
       --pub-clean-session, --sub-clean-session
                              the same for one side
-      --offline-for D        all subscribers leave together, for so long, and the broker queues for them; needs persistent
-                             sessions of subscribers and QoS 1 or 2. How fast they get it then is the line "offline queue"
+      --session-expiry D     MQTT 5: how long persistent sessions outlive their connections (default: longer than the run)
+      --offline-for D        all subscribers leave together, for so long, and the broker queues for persistent sessions at QoS 1
+                             and 2. How fast they get it then is the line "offline queue"
       --offline-at D         when, since the beginning of the measured part (default 0s)
+      --offline-abrupt       they are cut off by a TCP reset, and do not say DISCONNECT
+      --offline-who W        publishers, subscribers or both (default subscribers)
       --churn N              connections ended a second; they come back (default 0)
       --churn-who W          publishers, subscribers or both (default both)
       --churn-abrupt SHARE   of them by a TCP reset, the others by DISCONNECT (default 0.5)
       --churn-down D         how long they stay away (default 1s)
+
+WILLS AND RETAINED MESSAGES
+      --will-watchers N      every client has a will, and N more clients watch for all of them: one that was cut off must have
+                             its will published once, one that said DISCONNECT must not
+      --will-qos Q           of wills and watchers (default 1)
+      --will-retain          retained wills
+      --will-delay D         MQTT 5: Will Delay Interval
+      --readers-count N      with --retain: N more clients come again and again, subscribe to everything, wait for the retained
+                             message of every topic, and go. None may be missing, or older than what was acknowledged
+      --readers-every D      from one coming of a reader to its next (default 1s)
+      --readers-qos Q        of their subscriptions (default 0)
+
+MQTT 5 (all need --mqtt 5)
+      --topic-alias          publish with Topic Aliases, as far as the broker allows
+      --topic-alias-maximum N, --receive-maximum N, --maximum-packet-size N
+                             what every client allows the broker
+      --user-property N=V    of every PUBLISH; repeated for more
+      --message-expiry D, --message-content-type T, --message-response-topic T, --message-correlation T, --message-utf8
+                             the other properties of every PUBLISH
+      --no-local, --retain-handling 0|1|2, --subscription-id N
+                             options of every subscription
 
 FAULTS
       --fault FAULT          what goes wrong in the measured part, as WHAT:DETAIL:DETAIL..., repeated for more. Each is an event of
@@ -99,8 +140,13 @@ BROKER
       --certfile FILE        show the server this certificate, with the key in --keyfile FILE; %i in both is the number of
                              the client, subscribers first, from 0
       --insecure             believe the server whatever it shows; the result says so
-  -u, --username NAME        user name
-  -P, --password WORD        password
+  -u, --username NAME        user name; %i is the number of the client in its group (or among publishers, or subscribers), %g the
+                             group (or p, s), %rand_N a number from 1 to N
+  -P, --password WORD        password, likewise
+      --credentials FILE     a CSV file: username,password or username,password,client id, a line for each client
+      --client-id TEMPLATE   Client Identifiers, with %i, %g, %r and %rand_N (default mb%r%g%i)
+      --prefix TEXT          before the default ones in place of mb
+      --short-ids            without the run's name
       --keep-alive D         (default 1m)
 
 GENERATOR
@@ -112,7 +158,7 @@ GENERATOR
       --broker-cpus LIST     CPUs of the broker's process
       --connecting N         connections being opened at a time (default 256)
       --connect-rate N       connections begun a second (default: as fast as --connecting allows)
-      --local-addr A,...     addresses to dial from, in turns: one carries some 28,000 connections. To a broker on the
+      --local-addr A,...     (also --ifaddr) addresses to dial from, in turns: one carries some 28,000 connections. To a broker on the
                              loopback they are chosen as needed
       --connect-timeout D    for connecting and subscribing everybody (default 1m)
       --driver D             auto, epoll or goroutine, on both sides (default auto)
@@ -136,6 +182,7 @@ SERIES
     set_tcp_nodelay true
 
 OUTPUT
+      --slo SLO              hold the run against it, as p99<10ms,loss=0: exit code 1 if it is not met
   -o, --out DIR              folder of the result (default results/TIME-QOS-CLIENTS)
       --charts=false         draw none, and write no report.html: one page with everything, for a browser
       --quiet                no progress; only the summary
