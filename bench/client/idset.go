@@ -5,17 +5,18 @@ import "mqttbench/broker/packet"
 // An idSet is the set of Packet Identifiers of QoS 2 messages that were received and not yet released.
 //
 // A flat bitmap would be 8 KiB for each client. Servers hand identifiers out in sequence, so that only a page
-// or two of the 64 are in use at a time; empty pages go back to the group, and in the steady state nothing is
-// allocated.
+// or two of the 64 are in use at a time, and are looked for one after the other; empty pages go back to the group, and in the
+// steady state nothing is allocated.
 type idSet struct {
-	pages [64]*idPage
+	pages []*idPage
 }
 
 // An idPage holds 1024 consecutive identifiers.
 type idPage struct {
-	bits [16]uint64
-	n    int
-	next *idPage // In the group's list of free pages.
+	bits   [16]uint64
+	next   *idPage // In the group's list of free pages.
+	n      uint16
+	number uint16 // Its identifiers are those with these upper six bits.
 }
 
 // maxFreePages bounds the free pages that a group keeps: 144 bytes each.
@@ -44,13 +45,26 @@ func (f *idPages) put(p *idPage) {
 	}
 }
 
+// page is where the page of id is, -1 if there is none.
+func (s *idSet) page(id packet.ID) int {
+	for i, p := range s.pages {
+		if p.number == uint16(id>>10) {
+			return i
+		}
+	}
+	return -1
+}
+
 // add reports whether id was new to the set.
 func (s *idSet) add(id packet.ID, f *idPages) bool {
-	p := s.pages[id>>10]
-	if p == nil {
-		p = f.get()
-		s.pages[id>>10] = p
+	i := s.page(id)
+	if i < 0 {
+		i = len(s.pages)
+		p := f.get()
+		p.number = uint16(id >> 10)
+		s.pages = append(s.pages, p)
 	}
+	p := s.pages[i]
 	word, bit := &p.bits[id>>6&15], uint64(1)<<(id&63)
 	if *word&bit != 0 {
 		return false
@@ -62,17 +76,23 @@ func (s *idSet) add(id packet.ID, f *idPages) bool {
 
 // remove reports whether id was in the set. A nil set is empty.
 func (s *idSet) remove(id packet.ID, f *idPages) bool {
-	if s == nil || s.pages[id>>10] == nil {
+	if s == nil {
 		return false
 	}
-	p := s.pages[id>>10]
+	i := s.page(id)
+	if i < 0 {
+		return false
+	}
+	p := s.pages[i]
 	word, bit := &p.bits[id>>6&15], uint64(1)<<(id&63)
 	if *word&bit == 0 {
 		return false
 	}
 	*word &^= bit
 	if p.n--; p.n == 0 {
-		s.pages[id>>10] = nil
+		last := len(s.pages) - 1
+		s.pages[i], s.pages[last] = s.pages[last], nil
+		s.pages = s.pages[:last]
 		f.put(p)
 	}
 	return true
@@ -81,10 +101,9 @@ func (s *idSet) remove(id packet.ID, f *idPages) bool {
 // clear forgets every identifier.
 func (s *idSet) clear(f *idPages) {
 	for i, p := range s.pages {
-		if p != nil {
-			*p = idPage{}
-			f.put(p)
-			s.pages[i] = nil
-		}
+		*p = idPage{}
+		f.put(p)
+		s.pages[i] = nil
 	}
+	s.pages = s.pages[:0]
 }

@@ -95,6 +95,9 @@ type group struct {
 	// Immutable.
 	loop *transport.Loop
 
+	optionsMu sync.Mutex
+	kept      []*Options // Guarded by optionsMu.
+
 	// Owned by the loop.
 	closing  bool // No new connections: who connects again in Disconnected would never let the engine end.
 	counters Counters
@@ -139,7 +142,29 @@ func newGroup(l *transport.Loop) *group {
 
 // New implements Group.
 func (g *group) New(o Options, obs Observer) Client {
-	return &client{g: g, obs: obs, o: o.withDefaults(), bucket: -1}
+	c := &client{g: g, obs: obs, id: o.ClientID, bucket: -1}
+	o.ClientID = ""
+	c.o = g.options(o.withDefaults())
+	return c
+}
+
+// keptOptions is how many different Options a group remembers: clients that dial from different addresses in turn have as many.
+const keptOptions = 8
+
+// options is a copy of o, one for all clients that have the same: a hundred bytes less for each of ten thousand.
+func (g *group) options(o Options) *Options {
+	g.optionsMu.Lock()
+	defer g.optionsMu.Unlock()
+	for _, known := range g.kept {
+		if *known == o {
+			return known
+		}
+	}
+	if len(g.kept) == keptOptions {
+		g.kept = g.kept[1:]
+	}
+	g.kept = append(g.kept, &o)
+	return &o
 }
 
 // Post implements Group.

@@ -251,6 +251,9 @@ func (c *client) subscribed(f *packet.Frame) error {
 	}
 	took := since(x.sent, c.g.arrived)
 	c.out.close(x)
+	if c.out.used == 0 {
+		c.out.slots = nil // Most who subscribe publish nothing at QoS 1 or 2.
+	}
 	if unsub {
 		return nil
 	}
