@@ -21,8 +21,9 @@
 // QoS 0 to a client that is offline, or whose outbox is full, is dropped and
 // counted. QoS 1 and 2 wait in the session. A session at its limits refuses:
 // the message is counted as dropped for that subscriber. If no subscriber took
-// it, a version 5 publisher is told so with 0x97 in PUBACK or PUBREC. Where some did, or
-// in version 3, which has no word for it, the acknowledgement is positive.
+// it, a version 5 publisher is told so with 0x97 in PUBACK or PUBREC. Where some did, PUBACK says 0x97,
+// too, and PUBREC says Success with a Reason String: see outcome.reason. In version 3,
+// which has no word for it, the acknowledgement is positive.
 //
 // Retained messages that a SUBSCRIBE asks for are beyond these limits: what finds no
 // room waits in a backlog (retained.go). What there is no room to retain is delivered

@@ -30,6 +30,7 @@ type loop struct {
 
 	culprit  packet.Type // Of the packet that consume has refused.
 	claimant string      // Whose CONNECT it was.
+	why      string      // What forward has to say about the message beside its Reason Code; "": nothing.
 	closings ration      // Of the lines about connections that ended,
 	refusals ration      // and of those about clients that stay.
 

@@ -38,7 +38,7 @@ func (c *conn) publish(f packet.Frame) error {
 		c.forward(p)
 	case 1:
 		code := c.forward(p)
-		c.answer(packet.PUBACK, p.ID, code)
+		c.answerPublish(packet.PUBACK, p.ID, code)
 	case 2:
 		return c.publish2(p)
 	}
@@ -69,6 +69,7 @@ func (c *conn) publish2(p *packet.Publish) error {
 	cl.mu.Unlock()
 
 	code := packet.Success
+	l.why = ""
 	if first {
 		code = c.forward2(p, kept)
 	}
@@ -78,8 +79,25 @@ func (c *conn) publish2(p *packet.Publish) error {
 		l.ledger.releasedLocked(cl, p.ID)
 		cl.mu.Unlock()
 	}
-	c.answer(packet.PUBREC, p.ID, code)
+	c.answerPublish(packet.PUBREC, p.ID, code)
 	return nil
+}
+
+// answerPublish is answer, with a Reason String where forward has left one.
+func (c *conn) answerPublish(t packet.Type, id packet.ID, code packet.ReasonCode) {
+	l := c.loop
+	if l.why == "" {
+		c.answer(t, id, code)
+		return
+	}
+	a := packet.Ack{Type: t, ID: id, Reason: code, Props: packet.AppendProp(nil, packet.Prop{ID: packet.PropReasonString, B: []byte(l.why)})}
+	l.control = a.Append(keep(l.control), c.version)
+	if c.maxPacket != 0 && len(l.control) > int(c.maxPacket) { // [v5 MQTT-3.4.2-2, MQTT-3.5.2-2]
+		c.answer(t, id, code)
+		return
+	}
+	l.acks = append(l.acks, l.control...)
+	l.n.controlOut++
 }
 
 // forward2 is forward for QoS 2. Where the identifier is kept for a broker to come, nobody
@@ -99,6 +117,7 @@ func (c *conn) forward2(p *packet.Publish, kept bool) packet.ReasonCode {
 // forward publishes what the client sent and returns how to answer.
 func (c *conn) forward(p *packet.Publish) packet.ReasonCode {
 	l := c.loop
+	l.why = ""
 	l.n.received[p.QoS]++
 	l.n.payloadIn[p.QoS] += uint64(len(p.Payload))
 	if isSys(p.Topic) {
@@ -124,9 +143,12 @@ func (c *conn) forward(p *packet.Publish) packet.ReasonCode {
 	}
 	o := l.publish(&l.pub)
 	if o.refused > 0 || o.lost {
-		l.tellRefused(c, packet.PUBLISH, p.Topic, o.reason(), o.rule())
+		if c.version == packet.V5 && c.problemInfo {
+			l.why = o.why()
+		}
+		l.tellRefused(c, packet.PUBLISH, p.Topic, o.reason(p.QoS), o.rule())
 	}
-	return o.reason()
+	return o.reason(p.QoS)
 }
 
 // forwardedProps is what subscribers get to see of a PUBLISH's properties: all in

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"fmt"
+
 	"mqttbench/broker/auth"
 	"mqttbench/broker/packet"
 	"mqttbench/broker/session"
@@ -14,12 +16,16 @@ type outcome struct {
 	lost    bool // It was to be retained, and there was no room.
 }
 
-// reason is the Reason Code of PUBACK or PUBREC. Quota exceeded is said only when
-// nobody has the message: the publisher may send it again, and then those who
-// have it would get it twice.
-func (o outcome) reason() packet.ReasonCode {
+// reason is the Reason Code of PUBACK or PUBREC. Success means that everybody who is to have the message has
+// it, [v5 MQTT-4.5.0-1]; so with QoS 1 one session without room is enough for Quota exceeded. The publisher
+// may send the message again then, and those who have it get it twice, as QoS 1 allows.
+//
+// With QoS 2 that is said only when nobody has it: after a PUBREC that refuses, even one that is lost on its way, the same
+// packet is a new message, [v5 MQTT-4.3.3-9], and those who have it would get it twice. To give it to nobody instead would
+// let one client that stays away cut all others off. So Success is said, with a Reason String that tells of the rest.
+func (o outcome) reason(qos packet.QoS) packet.ReasonCode {
 	switch {
-	case o.refused == o.reached && (o.reached > 0 || o.lost):
+	case o.refused == o.reached && (o.reached > 0 || o.lost), o.refused > 0 && qos == 1:
 		return packet.QuotaExceeded
 	case o.reached == 0:
 		return packet.NoMatchingSubscribers
@@ -33,6 +39,14 @@ func (o outcome) rule() string {
 		return "retained messages or their bytes"
 	}
 	return "messages or bytes queued for one session"
+}
+
+// why tells a publisher about it.
+func (o outcome) why() string {
+	if o.refused == 0 {
+		return "no room to retain it"
+	}
+	return fmt.Sprintf("no room in the sessions of %d of %d subscribers", o.refused, o.reached)
 }
 
 // publish makes p retained, if it asks for that, and brings it to its subscribers.
