@@ -3,6 +3,7 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -116,6 +117,8 @@ func (l *log) seconds(clock int64) float64 { return float64(clock-l.run.origin) 
 // phase writes that a phase begins. Its first interval is a whole one.
 func (l *log) phase(p result.Phase, now int64) {
 	if p == result.PhaseProbe {
+		// What connecting needed and is garbage by now, up to as much again, would be taken for the clients'.
+		debug.FreeOSMemory()
 		l.broker.sample()
 		l.generator.sample()
 		l.broker.full, l.generator.full = l.broker.last.RSS, l.generator.last.RSS

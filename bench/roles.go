@@ -30,7 +30,7 @@ func (r *run) populate() {
 			ledger: r.ledger.Publisher(i, m.worker.index), copies: int64(r.plan.Copies(i)),
 		}
 		if !r.plan.PerMessage(i) {
-			p.topic = r.plan.TopicName(i)
+			p.topic = r.ledger.Topic(i)
 		}
 		r.pubs[i], m.pubs, m.worker.pubs = p, append(m.pubs, p), append(m.worker.pubs, p)
 	}

@@ -60,6 +60,9 @@ func NewLedger(p *plan.Plan, groups int) *Ledger {
 	return l
 }
 
+// Topic is the Topic Name of stream pub; "" where every message has a name of its own.
+func (l *Ledger) Topic(pub int) string { return l.topics[pub] }
+
 // A Tally is a group's running sums, cheap enough for asking whether the drain is done. It is owned
 // by its group.
 type Tally struct {
