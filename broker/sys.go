@@ -25,17 +25,23 @@ type sysTree struct {
 	interval int64 // ns.
 	started  int64 // ns.
 	report   []func()
-	publish  func()
+	survey   func()
 
 	// Each owned by its loop until left is zero, then by the first.
 	parts []counters
 	left  atomic.Int64
+
+	// As the above: set by whoever comes last, and then owned by the first.
+	counting Depths
+	shard    int // The first that has not been looked at.
 
 	// Owned by the first loop
 	next      int64 // When to publish again, ns.
 	gathering bool
 	at        int64 // When it was published last, ns.
 	now       Stats
+	depths    Depths
+	clients   []*client // Scratch.
 	sockets   uint64 // Connections accepted.
 	most      int    // The most clients connected that were seen.
 	heap      [1]metrics.Sample
@@ -61,12 +67,31 @@ func newSysTree(s *Server) *sysTree {
 		t.report = append(t.report, func() {
 			t.parts[i] = l.n
 			if t.left.Add(-1) == 0 {
-				s.own[0].t.Post(t.publish)
+				t.counting, t.shard = Depths{}, 0
+				s.own[0].t.Post(t.survey)
 			}
 		})
 	}
-	t.publish = func() { t.publishAll(s.own[0]) }
+	t.survey = func() { t.lookAtSessions(s.own[0]) }
 	return t
+}
+
+// surveyed is how many sessions the first loop looks at in one turn: a fraction of a millisecond's work.
+const surveyed = 2000
+
+// lookAtSessions counts what waits in the sessions, some of them in each turn, and publishes when it has seen all.
+func (t *sysTree) lookAtSessions(l *loop) {
+	for seen := 0; t.shard < directoryShards; t.shard++ {
+		if seen >= surveyed {
+			l.t.Post(t.survey)
+			return
+		}
+		t.clients = t.s.directory.shards[t.shard].measure(&t.counting, t.clients)
+		seen += len(t.clients)
+	}
+	clear(t.clients[:cap(t.clients)]) // Nobody is to be kept alive by this.
+	t.depths = t.counting
+	t.publishAll(l)
 }
 
 // tick is called by the first loop now and then.
@@ -208,6 +233,13 @@ func makeSysTopics() []sysTopic {
 	number("bytes/sent", func(t *sysTree) uint64 { return t.now.BytesOut })
 	number("subscriptions/count", func(t *sysTree) uint64 { return uint64(t.now.Subscriptions) })
 	number("retained messages/count", func(t *sysTree) uint64 { return uint64(t.now.Retained) })
+	number("shared_subscriptions/count", func(t *sysTree) uint64 { return uint64(t.now.SharedSubscriptions) })
+	// A message counts once for each session that it waits in; in mosquitto, once.
+	stored := func(t *sysTree) uint64 { return uint64(t.depths.Queued + t.depths.Inflight + t.now.Retained) }
+	number("store/messages/count", stored)
+	number("messages/stored", stored) // The old name.
+	number("store/messages/bytes", func(t *sysTree) uint64 { return uint64(t.depths.Bytes + t.now.RetainedBytes) })
+	number("messages/inflight", func(t *sysTree) uint64 { return uint64(t.depths.Inflight) })
 	number("heap/current", func(t *sysTree) uint64 { return t.heap[0].Value.Uint64() })
 	number("heap/maximum", func(t *sysTree) uint64 { return t.mostHeap })
 	for i, name := range loadNames {

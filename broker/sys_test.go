@@ -15,22 +15,30 @@ import (
 func TestSys(t *testing.T) {
 	waits(t)
 	overDrivers(t, Options{SysInterval: time.Second, Version: "mqttbroker 1.2.3"}, func(t *testing.T, b *bench) {
-		b.connect(packet.V311, "away", lasting).leave()
+		away := b.connect(packet.V311, "away", lasting)
+		away.subscribe("w", 1)
+		away.leave()
 		p := b.connect(packet.V311, "p")
 		pub := b.connect(packet.V311, "pub")
 		p.subscribe("a/#", 1)
+		p.subscribe("$share/g/s", 1)
 		pub.publish("a/1", "12345", 1, retained)
 		p.take("a/1", "12345")
 		pub.publish("nobody", "123", 0)
+		pub.publish("w", "12", 1)
+		pub.publish("w", "12", 1)
+		pub.publish("a/2", "1234", 1)
+		p.expect("a/2", "1234") // Not acknowledged.
 		pub.leave()
 		b.gone(1)
 		p.subscribe("$SYS/#", 2)
 		want := map[string]string{
 			"version": "mqttbroker 1.2.3", "clients/total": "2", "clients/maximum": "", "clients/connected": "1",
 			"clients/active": "1", "clients/disconnected": "1", "clients/inactive": "1", "clients/expired": "0",
-			"publish/messages/received": "2", "publish/messages/sent": "1", "publish/messages/dropped": "0",
-			"publish/bytes/received": "8", "publish/bytes/sent": "5", "subscriptions/count": "2",
-			"retained messages/count": "1", "uptime": "", "heap/current": "", "heap/maximum": "",
+			"publish/messages/received": "5", "publish/messages/sent": "2", "publish/messages/dropped": "0",
+			"publish/bytes/received": "16", "publish/bytes/sent": "9", "subscriptions/count": "4",
+			"retained messages/count": "1", "shared_subscriptions/count": "1", "store/messages/count": "4", "messages/stored": "4",
+			"store/messages/bytes": "", "messages/inflight": "1", "uptime": "", "heap/current": "", "heap/maximum": "",
 			"messages/received": "", "messages/sent": "", "bytes/received": "", "bytes/sent": "",
 		}
 		for _, name := range loadNames {
@@ -76,7 +84,7 @@ func TestSys(t *testing.T) {
 			t.Error("not retained")
 		}
 		// It is not traffic.
-		if s := b.Stats(); s.Received != [3]uint64{1, 1, 0} || s.Delivered != [3]uint64{0, 1, 0} || sum(s.PayloadOut) != 5 || s.Retained != 1 || s.Dropped != (Dropped{}) {
+		if s := b.Stats(); s.Received != [3]uint64{1, 4, 0} || s.Delivered != [3]uint64{0, 2, 0} || sum(s.PayloadOut) != 9 || s.Retained != 1 || s.Dropped != (Dropped{}) {
 			t.Errorf("%+v", s)
 		}
 	})
