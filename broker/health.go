@@ -8,5 +8,8 @@ func (s *Server) StoreError() error {
 	if st == nil {
 		return nil
 	}
-	return st.Err()
+	if err := st.Err(); err != nil {
+		return err
+	}
+	return st.Scarce()
 }

@@ -250,6 +250,9 @@ func (g *ledger) current() uint64 {
 	return g.next - 1
 }
 
+// isScarce reports whether nothing that can be refused should be stored: the disk is nearly full.
+func (g *scribe) isScarce() bool { return g != nil && g.store.Scarce() != nil }
+
 // owe notes that answers have to wait for what was just recorded.
 func (g *scribe) owe() { g.waits = true }
 

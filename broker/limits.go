@@ -29,6 +29,8 @@ type Refused struct {
 	RetainedBytes  uint64 // Messages not retained: Options.MaxRetainedBytes.
 	RetainDisabled uint64 // Messages and Will Messages to be retained: Options.NoRetain.
 
+	MinFree uint64 // QoS 1 and 2 messages, and those to be retained: Options.MinFree.
+
 	PacketSize     uint64 // Larger than Options.MaxPacket, or than maxConnect.
 	ReceiveMaximum uint64 // More QoS 2 messages than Options.ReceiveMaximum.
 	TopicAlias     uint64 // A Topic Alias above Options.TopicAliasMaximum, or 0.
@@ -86,6 +88,7 @@ func (r *Refused) add(n *Refused) {
 	r.Retained += n.Retained
 	r.RetainedBytes += n.RetainedBytes
 	r.RetainDisabled += n.RetainDisabled
+	r.MinFree += n.MinFree
 	r.PacketSize += n.PacketSize
 	r.ReceiveMaximum += n.ReceiveMaximum
 	r.TopicAlias += n.TopicAlias

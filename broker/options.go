@@ -93,6 +93,11 @@ type Options struct {
 	// Sync is what an acknowledgement from a broker with a DataDir survives. Default: store.Fsync.
 	Sync store.Sync
 
+	// MinFree is how many bytes of the disk of DataDir are to stay free: while there are fewer, messages of QoS 1
+	// and 2, and those to be retained, are refused. 0: 256 MiB, or a tenth of the file system if that is less;
+	// negative: they are taken until the disk is full, and then the broker ends.
+	MinFree int
+
 	// AcceptLoss opens a DataDir although acknowledged messages are missing from its end,
 	// as when the machine went down under store.OS.
 	AcceptLoss bool
@@ -100,6 +105,8 @@ type Options struct {
 	// ResponseInformation is given to clients that request it, [v5 3.2.2.3.15].
 	// Default: none.
 	ResponseInformation string
+
+	free func() (free, total uint64, err error) // For tests that fill a disk; nil: the file system is asked.
 
 	Logger *slog.Logger // Default: discards.
 
@@ -224,7 +231,8 @@ func (o *Options) check() error {
 	refuse(o.ConnectTimeout < time.Millisecond || o.ConnectTimeout > 24*time.Hour,
 		"connect timeout: %v is not within 1ms and a day", o.ConnectTimeout)
 	refuse(o.MaxClients < 0, "clients: %d is negative", o.MaxClients)
-	refuse(o.DataDir == "" && (o.Sync != 0 || o.AcceptLoss), "a level of sync, or the acceptance of a loss, without a data directory")
+	refuse(o.DataDir == "" && (o.Sync != 0 || o.AcceptLoss || o.MinFree != 0),
+		"a level of sync, the acceptance of a loss, or room to be left on the disk, without a data directory")
 	refuse(o.AuthWorkers < 0 || o.AuthQueue < 0, "workers %d or queue %d of authentication are negative", o.AuthWorkers, o.AuthQueue)
 	refuse(o.Authenticate != nil && o.Guard.Passwords() != nil, "a password file beside a function that checks passwords")
 	refuse(o.Anonymous > AnonymousNever, "unknown Anonymous %d", o.Anonymous)

@@ -33,6 +33,10 @@ func (c *conn) publish(f packet.Frame) error {
 		p.Retain = false // 3.1.1 has no word for it.
 		l.n.refused.RetainDisabled++
 	}
+	scarce := l.ledger.isScarce() && (p.QoS > 0 || p.Retain)
+	if scarce && p.QoS < 2 {
+		return c.refuseScarce(p)
+	}
 	switch p.QoS {
 	case 0:
 		c.forward(p)
@@ -40,15 +44,36 @@ func (c *conn) publish(f packet.Frame) error {
 		code := c.forward(p)
 		c.answerPublish(packet.PUBACK, p.ID, code)
 	case 2:
-		return c.publish2(p)
+		return c.publish2(p, scarce)
 	}
 	return nil
 }
 
+// refuseScarce refuses a message because the disk is nearly full. What 3.1.1 knows for an error that passes is
+// the end of the connection, [v3.1.1 MQTT-4.8.0-2]; the client has the message still. One of QoS 0 is dropped.
+func (c *conn) refuseScarce(p *packet.Publish) error {
+	l := c.loop
+	l.n.refused.MinFree++
+	l.tellRefused(c, packet.PUBLISH, p.Topic, packet.QuotaExceeded, errScarce.(*packet.Error).Text)
+	switch {
+	case p.QoS == 0:
+	case c.version != packet.V5:
+		return errScarce
+	case p.QoS == 1:
+		c.answer(packet.PUBACK, p.ID, packet.QuotaExceeded)
+	default:
+		c.answer(packet.PUBREC, p.ID, packet.QuotaExceeded)
+	}
+	return nil
+}
+
+var errScarce = refusal(packet.QuotaExceeded, "v3.1.1 MQTT-4.8.0-2", "the disk is nearly full")
+
 // publish2 hands an incoming QoS 2 message on when it comes for the first time:
 // "method B" of [v5 figure 4.3]. Until PUBREL its Packet Identifier is remembered,
 // and whatever comes with it is the same message again, [v5 MQTT-4.3.3-10].
-func (c *conn) publish2(p *packet.Publish) error {
+// scarce: what has not come before is refused.
+func (c *conn) publish2(p *packet.Publish, scarce bool) error {
 	l, cl := c.loop, c.client
 	cl.mu.Lock()
 	if cl.conn.Load() != c {
@@ -61,6 +86,11 @@ func (c *conn) publish2(p *packet.Publish) error {
 		cl.sess.Forget(p.ID) // Nobody was given the message: when it comes again it is not a duplicate.
 		cl.mu.Unlock()
 		return refusal(packet.ReceiveMaximumExceeded, "v5 MQTT-3.3.4-7", "more messages than the Receive Maximum")
+	}
+	if first && scarce {
+		cl.sess.Forget(p.ID)
+		cl.mu.Unlock()
+		return c.refuseScarce(p)
 	}
 	if first {
 		l.ledger.receivedLocked(cl, p.ID)

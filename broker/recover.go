@@ -22,7 +22,9 @@ func (s *Server) openLedger() error {
 	st, err := store.Open(s.o.DataDir, store.Options{
 		Sync:       s.o.Sync,
 		AcceptLoss: s.o.AcceptLoss,
-		Logf:       func(format string, args ...any) { s.o.Logger.Info(fmt.Sprintf(format, args...)) },
+		MinFree:    s.o.MinFree,
+		Free:       s.o.free,
+		Logf:       func(format string, args ...any) { s.o.Logger.Warn(fmt.Sprintf(format, args...)) },
 	})
 	if err != nil {
 		return err

@@ -28,5 +28,6 @@ var Limits = []Limit{
 	{"max-retained", func(s *broker.Stats) uint64 { return s.Refused.Retained }},
 	{"max-retained-bytes", func(s *broker.Stats) uint64 { return s.Refused.RetainedBytes }},
 	{"no-retain", func(s *broker.Stats) uint64 { return s.Refused.RetainDisabled }},
+	{"min-free", func(s *broker.Stats) uint64 { return s.Refused.MinFree }},
 	{"validate-payload", func(s *broker.Stats) uint64 { return s.Dropped.PayloadFormat }},
 }

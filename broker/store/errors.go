@@ -40,6 +40,18 @@ func (e *DamageError) Error() string {
 
 func (e *DamageError) Unwrap() error { return e.Err }
 
+// A ScarceError means that the disk is nearly full. What is appended is stored all the same, as long as there is
+// any room: the rest is for what cannot be refused. It passes when there is room again.
+type ScarceError struct {
+	Dir     string
+	Free    uint64 // Bytes.
+	MinFree uint64 // Bytes.
+}
+
+func (e *ScarceError) Error() string {
+	return fmt.Sprintf("store: the disk of %s has %d bytes free, and keeps the last %d for what has been promised: make room", e.Dir, e.Free, e.MinFree)
+}
+
 // A LossError means that batches which had been reported as durable are gone from
 // the end of the log. What is left is consistent: it is what batches 1 to Recovered did.
 type LossError struct {

@@ -112,6 +112,7 @@ func (s *Store) open() (err error) {
 	if err := s.noteOpen(); err != nil { // Syncs the mark's entry, too.
 		return fmt.Errorf("store: %w", err)
 	}
+	s.measure()
 	s.found.Took = time.Since(start)
 	return nil
 }

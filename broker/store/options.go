@@ -52,6 +52,13 @@ type Options struct {
 	// somewhere on. Recovery says how many.
 	AcceptLoss bool
 
+	// MinFree is how many bytes of the disk are to stay free for what has been promised: while there are fewer, Scarce
+	// says so. 0: 256 MiB, or a tenth of the file system if that is less; negative: as many as there are.
+	MinFree int
+
+	// Free is how many bytes of the disk are free, and how many it has; nil: the file system is asked.
+	Free func() (free, total uint64, err error)
+
 	// Logf is given what goes on inside that an operator may want to know; nil: nobody.
 	Logf func(format string, args ...any)
 
@@ -62,6 +69,7 @@ type Options struct {
 const (
 	defaultMaxWaiting = 16 << 20
 	defaultMemTable   = 32 << 20
+	defaultMinFree    = 256 << 20
 	minMemTable       = 64 << 10
 )
 

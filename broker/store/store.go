@@ -7,6 +7,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -47,6 +48,7 @@ type Store struct {
 	// Atomic
 	durable  atomic.Uint64
 	pressure atomic.Bool
+	scarce   atomic.Pointer[ScarceError]
 	running  atomic.Bool // Open has succeeded.
 	closing  atomic.Bool // Somebody closes the files.
 	stats    counters
@@ -304,17 +306,25 @@ func (s *Store) fail(cause error) {
 	close(s.failed)
 }
 
-// watch delivers the error, be the committer stuck or not.
+// watch delivers the error, be the committer stuck or not, and looks at the disk.
 func (s *Store) watch() {
 	defer close(s.watched)
-	select {
-	case <-s.failed:
-		s.notify(s.Durable(), s.Err())
-	case <-s.done:
+	look := time.NewTicker(lookAtDisk)
+	defer look.Stop()
+	for {
 		select {
+		case <-look.C:
+			s.measure()
 		case <-s.failed:
 			s.notify(s.Durable(), s.Err())
-		default:
+			return
+		case <-s.done:
+			select {
+			case <-s.failed:
+				s.notify(s.Durable(), s.Err())
+			default:
+			}
+			return
 		}
 	}
 }

@@ -135,6 +135,7 @@ func (f *flags) set() *pflag.FlagSet {
 	s.DurationVar(&o.ConnectTimeout, "connect-timeout", d.ConnectTimeout, "close connections that send no CONNECT in this `time`")
 	s.StringVar(&o.DataDir, "data-dir", "", "keep sessions, their messages and retained messages in `DIR` (default: nowhere)")
 	s.StringVar(&f.sync, "sync", "fsync", "acknowledge with --data-dir what survives: os (a crash of the broker) or fsync (of the machine) as `LEVEL`")
+	s.IntVar(&o.MinFree, "min-free", 0, "refuse QoS 1 and 2 when the disk of --data-dir has fewer `bytes` free; 0: 256 MiB, or a tenth of it; -1: never")
 	s.BoolVar(&o.AcceptLoss, "accept-loss", false, "open a --data-dir from whose end acknowledged messages are missing")
 	s.StringVar(&f.certificate.Certificate, "certfile", "", "for tls and wss, show the certificate in this PEM `FILE`")
 	s.StringVar(&f.certificate.Key, "keyfile", "", "the key to --certfile, a PEM `FILE`")
@@ -173,8 +174,8 @@ func parse(args []string) (*flags, error) {
 	if s.Changed("password") && !s.Changed("username") {
 		return nil, errors.New("--password without --username")
 	}
-	if f.limits.DataDir == "" && (s.Changed("data-dir") || s.Changed("sync") || s.Changed("accept-loss")) {
-		return nil, errors.New("--sync and --accept-loss need a --data-dir, which is not empty")
+	if f.limits.DataDir == "" && (s.Changed("data-dir") || s.Changed("sync") || s.Changed("accept-loss") || s.Changed("min-free")) {
+		return nil, errors.New("--sync, --min-free and --accept-loss need a --data-dir, which is not empty")
 	}
 	return f, nil
 }
