@@ -20,16 +20,16 @@ type member struct {
 	subs      []*subscriber
 	watch     *watcher // nil: it watches no wills.
 	read      *reader  // nil: it reads no retained messages.
-	connected bool
-	dialling  bool  // It holds a place in the waiting line.
-	dialledAt int64 // When its last attempt began, transport.Clock.
-	met       bool  // It has been connected before.
-	leaving   bool  // Its connection is being ended by the plan,
-	back      int64 // and it is to connect again at this time, transport.Clock.
-	attempts  int   // Failed connection attempts in a row.
-	returning int64 // When it began to connect again, transport.Clock; 0: it has not, or its session is back.
-	refusal   packet.ReasonCode
+	dialledAt int64         // When its last attempt began, transport.Clock.
+	returning int64         // When it began to connect again, transport.Clock; 0: it has not, or its session is back.
+	back      int64         // When it is to connect again if it is leaving, transport.Clock.
+	attempts  int           // Failed connection attempts in a row.
 	asking    []*subscriber // Those whose SUBSCRIBE is under way.
+	connected bool
+	dialling  bool // It holds a place in the waiting line.
+	met       bool // It has been connected before.
+	leaving   bool // Its connection is being ended by the plan.
+	refusal   packet.ReasonCode
 }
 
 // Reconnecting after a failure waits longer each time.
@@ -130,17 +130,15 @@ type publisher struct {
 	number int
 	slot   uint64 // Its place among the publishers of the member, in the upper half of tokens.
 	topic  string // "": every message has a name of its own.
-	qos    packet.QoS
-	retain bool
 	ledger *measure.Publisher
 	sends  measure.Sends
 	epoch  uint32 // Connections that have ended.
+	qos    packet.QoS
+	retain bool
+	phased bool // Its phase has been taken.
 
 	period   float64 // Mean gap between two messages, ns; 0: it changes with time, or nothing is due.
 	lastSent int64   // When the last message left, transport.Clock; 0: not in its turn.
-	phased   bool    // Its phase has been taken.
-
-	next uint32 // Closed loop: the sequence number of the next message.
 
 	// Closed loop: deliveries that the messages sent ask for and that have not been seen.
 	awaited int64
@@ -149,6 +147,8 @@ type publisher struct {
 	// As they were when reopen looked last.
 	awaitedLast int64
 	nextLast    uint32
+
+	next uint32 // Closed loop: the sequence number of the next message.
 }
 
 // send puts one message on the wire when it is due, unless the client cannot take it now.
@@ -305,15 +305,15 @@ func (p *publisher) depart() {
 type subscriber struct {
 	*member
 	number     int
-	qos        packet.QoS
 	first      int64 // First deliveries.
-	unproven   bool  // The session is present, and nothing has come yet that shows that its subscriptions are.
 	filters    []string
 	ledger     *measure.Subscriber
-	subscribed bool
+	probes     int // Probes that have come.
+	qos        packet.QoS
 	granted    packet.ReasonCode // By the last SUBACK.
-	probes     int               // Probes that have come.
-	met        bool              // It has been connected before.
+	subscribed bool
+	unproven   bool // The session is present, and nothing has come yet that shows that its subscriptions are.
+	met        bool // It has been connected before.
 }
 
 // arrive: its client is connected. It reports whether the subscriber has to subscribe.
