@@ -23,9 +23,9 @@ const (
 // rare is what few connections have.
 type rare struct {
 	aliases  aliases
-	attempt  *attempt  // A password that is being checked.
+	attempt  *attempt      // A password that is being checked.
 	exchange *authExchange // Enhanced authentication that is under way,
-	method   string    // and the method of the one that let the client in; "": there was none.
+	method   string        // and the method of the one that let the client in; "": there was none.
 
 	who *identity // Nil without Options.Guard and without method. Immutable once CONNECT was accepted, but for proof.
 }
