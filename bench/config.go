@@ -47,6 +47,8 @@ type Config struct {
 	Progress func(iv *result.Interval, total float64)
 	// Events, if not nil, is asked with each interval for what has been done to the run since: faults, for example.
 	Events func() []Event
+	// Soak: it is a long run, whose memory is judged as well.
+	Soak bool
 	// Ceiling is what this generator is known to reach against a broker that does next to nothing, messages a second; 0: not known.
 	Ceiling float64
 	// Objectives, if not nil, holds the summary against what was asked of the run.

@@ -95,6 +95,9 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 	s.Validity, s.Gates = measure.Judge(r.evidence(s, totals, unsent))
 	s.Steady = r.steady(l.writer.Run().Intervals)
 	s.Recoveries = r.recoveries()
+	if r.cfg.Soak {
+		r.soak(s)
+	}
 	if err != nil && !s.Interrupted {
 		s.Outcome = result.Failed
 		s.Errors = append([]result.ErrorCount{{Text: err.Error(), Count: 1, First: l.seconds(transport.Clock())}}, s.Errors...)

@@ -25,6 +25,7 @@ func Summary(w io.Writer, r *result.Run, width int, color bool) error {
 	t.drained(&r.Summary)
 	t.observations(&r.Summary)
 	t.recoveries(&r.Summary)
+	t.soak(r.Summary.Soak)
 	t.latencies(&r.Summary)
 	t.exchanges(&r.Summary)
 	t.costs(&r.Summary)
@@ -420,6 +421,34 @@ func (t *terminal) recoveries(s *result.Summary) {
 	if n := len(s.Recoveries); n > 5 {
 		t.labelled("", dim, fmt.Sprintf("and %d more in the result file", n-5))
 	}
+}
+
+// soak writes what grew in a long run.
+func (t *terminal) soak(x *result.Soak) {
+	if x == nil {
+		return
+	}
+	mark := none
+	if x.Verdict != result.VerdictSteady {
+		mark = yellow
+	}
+	parts := []string{x.Verdict}
+	for _, g := range []struct {
+		who string
+		of  *result.Growth
+	}{{"broker", x.Broker}, {"generator", x.Generator}} {
+		if g.of != nil {
+			parts = append(parts, fmt.Sprintf("%s memory %s, %s an hour [%s, %s]", g.who, bytes(g.of.Level), signed(g.of.PerHour), signed(g.of.Lo), signed(g.of.Hi)))
+		}
+	}
+	t.labelled("soak", mark, strings.Join(append(parts, "files "+bytes(float64(x.Bytes))), "; "))
+}
+
+func signed(b float64) string {
+	if b < 0 {
+		return "-" + bytes(-b)
+	}
+	return "+" + bytes(b)
 }
 
 func faultsText(x *result.Recovery) string {

@@ -28,6 +28,7 @@ type Summary struct {
 	Cost   Cost   `json:"cost"`
 	Steady Steady `json:"steady"`
 
+	Soak       *Soak        `json:"soak,omitempty"`       // nil: it was none.
 	Recoveries []Recovery   `json:"recoveries,omitempty"` // Of the faults that were injected, in their order.
 	Errors     []ErrorCount `json:"errors,omitempty"`
 }
@@ -223,6 +224,26 @@ type Recovery struct {
 	Ended     float64 `json:"ended_s"`
 	Recovered bool    `json:"recovered"`         // Delivered rate and median response time were as before, for half a second.
 	Seconds   float64 `json:"seconds,omitempty"` // From Ended to then, to a tenth of a second.
+}
+
+// A Soak is what a long run is for: whether anything grows. nil figures are not known.
+type Soak struct {
+	Broker    *Growth `json:"broker,omitempty"`    // Of the resident memory.
+	Generator *Growth `json:"generator,omitempty"` //
+	Bytes     int64   `json:"file_bytes"`          // That the result's files take, but for this line.
+	Verdict   string  `json:"verdict"`             // VerdictSteady, VerdictDrifting (the rate or the response time) or VerdictGrowing.
+}
+
+// VerdictGrowing is that of a soak in which memory grew.
+const VerdictGrowing = "GROWING"
+
+// Growth is how memory changed with time.
+type Growth struct {
+	Level   float64 `json:"level_bytes"`    // The median.
+	PerHour float64 `json:"bytes_per_hour"` // Theil and Sen,
+	Lo      float64 `json:"lo"`             // with an interval of 95 %.
+	Hi      float64 `json:"hi"`
+	Grows   bool    `json:"grows,omitempty"` // The interval is above 0, and the growth is of a size that matters.
 }
 
 // SanityGate is the name of the gate that holds a result against itself: no chart is drawn from one that fails it.

@@ -71,7 +71,8 @@ type settings struct {
 	cpus, brokerCPUs      string
 	out                   string
 	quiet, json, tolerant bool
-	live                  string // auto or off.
+	live                  string        // auto or off.
+	soak                  time.Duration // 0: it is none.
 	metricsListen         string
 	exposed               *exposure // Of all runs of this process.
 	pprof, pprofAddr      string
@@ -156,6 +157,7 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.StringVarP(&s.out, "out", "o", "", "")
 	f.BoolVar(&s.charts, "charts", true, "")
 	f.BoolVar(&s.quiet, "quiet", false, "")
+	f.DurationVar(&s.soak, "soak", 0, "")
 	f.StringVar(&s.metricsListen, "metrics-listen", "", "")
 	f.StringVar(&s.live, "live", "auto", "")
 	f.BoolVar(&s.tolerant, "tolerate-noise", false, "")
@@ -209,8 +211,26 @@ func preset(f *pflag.FlagSet, name string, value any) {
 	}
 }
 
+// minSoak is the least that a soak lasts.
+const minSoak = 2 * time.Second
+
+// soakInterval is how often a soak writes a line; 0: as any run. There are at most 3600 of them, so that its files stay small however long it
+// lasts, and at least some tens, so that a trial shows something.
+func (s *settings) soakInterval() time.Duration {
+	switch {
+	case s.soak == 0:
+		return 0
+	case s.soak < time.Minute:
+		return s.soak / 60
+	}
+	return max(time.Second, (s.soak / 3600).Truncate(time.Second))
+}
+
 // derive fills in what follows from other flags.
 func (s *settings) derive(f *pflag.FlagSet) {
+	if s.soak > 0 && !f.Changed("duration") {
+		s.duration = s.soak
+	}
 	s.useQoS(f, s.levels[0])
 	if !f.Changed("pub-clean-session") {
 		s.pubClean = s.cleanSession
@@ -314,6 +334,8 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	if _, err := parseLocals(s.localAddrs); err != nil {
 		refuse(true, "%v", err)
 	}
+	refuse(f.Changed("soak") && s.soak < minSoak, "--soak %v: it takes %v to see anything grow", s.soak, minSoak)
+	refuse(s.soak > 0 && f.Changed("duration"), "--soak says how long: it goes without --duration")
 	refuse(s.duration <= 0, "--duration %v: the measured part must last", s.duration)
 	refuse(s.warmup < 0, "--warmup %v is negative", s.warmup)
 	refuse(s.drain <= 0, "--drain %v: it must be more than 0", s.drain)

@@ -182,6 +182,7 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 		cfg.Manifest.Calibration, cfg.Ceiling = c, c.Ceiling
 	}
 	live := newProgress(s, stderr)
+	cfg.Soak, cfg.Interval = s.soak > 0, s.soakInterval()
 	cfg.Progress, cfg.Events = live.interval, live.watch(cfg.Events)
 	if err := s.exposeRun(ctx, &cfg, stderr); err != nil {
 		return nil, err

@@ -57,6 +57,8 @@ CLIENTS AND MESSAGES
       --retain               publish retained messages
   -w, --window N             QoS 1 and 2 messages in flight for each publisher (default 20)
   -d, --duration D           of the measured part (default 20s)
+      --soak D               a long run in place of --duration: does the memory of broker or generator grow (slope an hour, with its
+                             interval), do rate and response time drift? At most 3600 intervals, so that files stay small
       --warmup D             before it, not measured (default 5s)
       --drain D              longest wait for what is under way at the end (default 30s)
 
