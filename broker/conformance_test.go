@@ -72,7 +72,7 @@ var statements = []statement{
 	{"3.1.2-25", "", "A message that exceeds it is dropped as if it had been sent.", "TestRule22MaximumPacketSize", ""},
 	{"3.1.2-26 3.1.2-27", "", "The server uses no Topic Alias above the client's maximum, and none without one.", "TestPropertiesForwarded", ""},
 	{"3.1.2-28", "", "Response Information only to those who ask.", "TestConnackProperties", ""},
-	{"3.1.2-29", "", "Reason Strings in acknowledgements only to those who did not decline them.", "TestReasonString", ""},
+	{"3.1.2-29", "", "Reason Strings in acknowledgements only to those who did not decline them.", "TestReasonString TestRule24WithoutReasonString", ""},
 	{"3.1.2-30", "", "With an Authentication Method the client sends nothing but AUTH at first.", "", noAuth},
 	{"3.1.3-1", "3.1.3-1", "The fields of the payload stand in their order.", "packet.TestVectors", ""},
 	{"3.1.3-2", "3.1.3-2", "The Client Identifier names the session.", "TestRule26WholeIdentifier", ""},
@@ -152,7 +152,7 @@ var statements = []statement{
 
 	// Acknowledgements
 	{"3.4.2-1 3.5.2-1 3.6.2-1 3.7.2-1", "", "Acknowledgements use the Reason Codes of their tables.", "packet.TestRefusals packet.TestReasonTable", ""},
-	{"3.4.2-2 3.4.2-3 3.5.2-2 3.5.2-3 3.6.2-2 3.6.2-3 3.7.2-2 3.7.2-3", "", "Their properties do not make them too large: they carry none.", "TestAnswersAreBare", ""},
+	{"3.4.2-2 3.4.2-3 3.5.2-2 3.5.2-3 3.6.2-2 3.6.2-3 3.7.2-2 3.7.2-3", "", "Their properties do not make them too large: the only one is a Reason String, in PUBACK and PUBREC, where a session had no room.", "TestAnswersAreBare TestRule24WithoutReasonString", ""},
 	{"3.6.1-1", "3.6.1-1", "PUBREL has its flags.", "packet.TestRefusals packet.TestVectors", ""},
 
 	// SUBSCRIBE and UNSUBSCRIBE
