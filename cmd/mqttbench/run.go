@@ -223,6 +223,7 @@ func (s *settings) engine() (client.Engine, error) {
 	if s.client == "paho" {
 		return paho.New(groups), nil
 	}
+	tighten()
 	return client.NewNativeWith(client.NativeOptions{Groups: groups, Precise: s.precision == "precise", Spin: s.precision == "spin", Driver: drivers[s.driver]})
 }
 
