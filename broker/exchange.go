@@ -179,6 +179,7 @@ func (c *conn) proceed(f packet.Frame) error {
 	if err := c.known(x); err != nil {
 		return c.refuseConnect(packet.V5, err)
 	}
+	c.flush() // CONNACK does not wait for the end of the read, and an AUTH before it may.
 	return c.enter(&p)
 }
 
