@@ -32,7 +32,10 @@ func TestKilled(t *testing.T) {
 		rounds = n
 	}
 	for _, level := range []Sync{OS, Fsync} {
-		t.Run(level.String(), func(t *testing.T) { killRounds(t, level, rounds) })
+		t.Run(level.String(), func(t *testing.T) {
+			t.Parallel()
+			killRounds(t, level, rounds)
+		})
 	}
 }
 

@@ -14,7 +14,12 @@ import (
 // TestKilledWhileCreating kills a process at any instant of its first Open: what it
 // leaves can always be opened.
 func TestKilledWhileCreating(t *testing.T) {
-	for range 15 {
+	t.Parallel()
+	rounds := 15
+	if testing.Short() {
+		rounds = 5
+	}
+	for range rounds {
 		dir := filepath.Join(t.TempDir(), "new")
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), roleEnv+"=write-fsync "+dir)

@@ -19,7 +19,7 @@ import (
 // killedCopy is the directory of a store that was killed after n batches, all of them reported.
 func killedCopy(t *testing.T, n uint64) string {
 	t.Helper()
-	dir := t.TempDir()
+	dir := scratch(t)
 	s := mustOpen(t, dir, Options{Sync: OS})
 	defer mustClose(t, s)
 	var b Batch
@@ -37,7 +37,7 @@ func killedCopy(t *testing.T, n uint64) string {
 
 func copyOf(t *testing.T, dir string) string {
 	t.Helper()
-	to := filepath.Join(t.TempDir(), "copy")
+	to := filepath.Join(scratch(t), "copy")
 	if err := os.CopyFS(to, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +61,7 @@ func contentAfter(n uint64) map[string]string {
 }
 
 func TestLogIsCut(t *testing.T) {
+	t.Parallel()
 	const n = 200
 	killed := killedCopy(t, n)
 	size := fileSize(t, glob(t, killed, "db/*.log"))
@@ -93,6 +94,7 @@ func TestLogIsCut(t *testing.T) {
 // TestLogIsSpoilt has a record in the middle that cannot be read, and good ones behind it: they go too, for
 // what is left must be what some first batches did.
 func TestLogIsSpoilt(t *testing.T) {
+	t.Parallel()
 	const n = 2000 // Some blocks of the log: one that is bad cannot be its end.
 	dir := killedCopy(t, n)
 	log := glob(t, dir, "db/*.log")
@@ -131,6 +133,7 @@ func TestLogIsSpoilt(t *testing.T) {
 // TestHalfARecord is what kill -9 leaves behind: the end of the log belongs to a
 // group that nobody was told of.
 func TestHalfARecord(t *testing.T) {
+	t.Parallel()
 	killed := killedCopy(t, 100)
 	log := glob(t, killed, "db/*.log")
 	f, err := os.OpenFile(log, os.O_WRONLY|os.O_APPEND, 0)
@@ -155,6 +158,7 @@ func TestHalfARecord(t *testing.T) {
 // TestFlippedBits changes one bit in every file of a store, at many places. Whatever
 // happens: all is there, or Open or Scan says what is wrong.
 func TestFlippedBits(t *testing.T) {
+	t.Parallel()
 	const n = 150
 	killed := killedCopy(t, n)
 	closed := copyOf(t, killed)
@@ -242,6 +246,7 @@ func nameOf(t *testing.T, name string, at int64, err error) string {
 }
 
 func TestMissingFiles(t *testing.T) {
+	t.Parallel()
 	killed := killedCopy(t, 50)
 	closed := copyOf(t, killed)
 	mustClose(t, mustOpen(t, closed, Options{Sync: OS}))
@@ -318,6 +323,7 @@ func TestDirectoriesThatWillNotDo(t *testing.T) {
 
 // TestReadOnly needs a file system that refuses, even root.
 func TestReadOnly(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	mustClose(t, mustOpen(t, dir, Options{}))
 	for _, where := range []string{dir, filepath.Join(dir, "new")} {
@@ -407,7 +413,10 @@ func TestDiskFails(t *testing.T) {
 	for _, name := range []string{
 		"log-full", "log-sync", "log-sync-os", "log-create", "table-full", "table-sync", "manifest-full", "mark-full",
 	} {
-		t.Run(name, func(t *testing.T) { mustFail(t, name, t.TempDir()) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mustFail(t, name, scratch(t))
+		})
 	}
 }
 
@@ -438,6 +447,7 @@ func mustFail(t *testing.T, name, dir string) {
 
 // TestDiskIsFull fills a real, small file system. It needs the right to mount one.
 func TestDiskIsFull(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=3m", "none", dir).CombinedOutput(); err != nil {
 		t.Skipf("mount: %v: %s", err, out)

@@ -42,6 +42,22 @@ func play(role string) int {
 // groups, and the log files are used again.
 func small(s Sync) Options { return Options{Sync: s, MemTable: 128 << 10} }
 
+// scratch is a directory for a test to which it does not matter how slow the disk is: in memory, where there is such a
+// place. What a killed process has written is there as well.
+func scratch(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "mqttbench-store-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
 func mustOpen(t testing.TB, dir string, o Options) *Store {
 	t.Helper()
 	s, err := Open(dir, o)

@@ -14,17 +14,22 @@ import (
 // nothing that was reported is lost. With OS it may be, and then Open says so, or says that
 // the log makes no sense, or that the machine went down; and what is there is consistent.
 func TestPowerLoss(t *testing.T) {
+	t.Parallel()
+	rounds := 60
+	if testing.Short() {
+		rounds = 20
+	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	outcomes := map[string]int{}
-	for range 60 {
+	for range rounds {
 		for _, level := range []Sync{OS, Fsync} {
 			outcomes[level.String()+": "+pullThePlug(t, level, random)]++
 		}
 	}
 	t.Log(outcomes)
-	if outcomes["fsync: kept"] != 60 {
+	if outcomes["fsync: kept"] != rounds {
 		t.Error("with fsync, something was lost")
 	}
 	if outcomes["os: loss"] == 0 {
