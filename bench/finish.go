@@ -192,6 +192,7 @@ func (r *run) audit(s *result.Summary, t *measure.Totals) (all []result.Contract
 		}
 		all = append(all, c)
 	}
+	r.holdUnreleased(all)
 	return all
 }
 

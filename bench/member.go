@@ -18,8 +18,8 @@ type member struct {
 	client    client.Client
 	pubs      []*publisher
 	subs      []*subscriber
-	watch     *watcher // nil: it watches no wills.
-	read      *reader  // nil: it reads no retained messages.
+	watch     *watcher      // nil: it watches no wills.
+	read      *reader       // nil: it reads no retained messages.
 	dialledAt int64         // When its last attempt began, transport.Clock.
 	returning int64         // When it began to connect again, transport.Clock; 0: it has not, or its session is back.
 	back      int64         // When it is to connect again if it is leaving, transport.Clock.

@@ -27,7 +27,7 @@ func (r *run) populate() {
 		m := r.member(r.plan.PublisherClient(i), r.nearest(i))
 		p := &publisher{
 			member: m, number: i, slot: uint64(len(m.pubs)), qos: r.plan.PubQoSOf(i), retain: r.plan.RetainOf(i),
-			ledger: r.ledger.Publisher(i, m.worker.index), copies: int64(r.plan.Copies(i)),
+			ledger: r.ledger.Publisher(i, m.worker.index), copies: int64(r.plan.Copies(i)), period: r.steadyPeriod(i),
 		}
 		if !r.plan.PerMessage(i) {
 			p.topic = r.ledger.Topic(i)

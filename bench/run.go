@@ -380,10 +380,11 @@ type drainState struct {
 	tally  measure.Tally
 	unsent int64
 	online int
+	held   int // QoS 2 messages whose PUBREL has not come.
 }
 
 func (d *drainState) done() bool {
-	return d.unsent == 0 && d.tally.Outstanding == 0 && d.tally.Missing() <= 0
+	return d.unsent == 0 && d.held == 0 && d.tally.Outstanding == 0 && d.tally.Missing() <= 0
 }
 
 func (r *run) drainState() (d drainState) {
@@ -392,12 +393,13 @@ func (r *run) drainState() (d drainState) {
 		if w.schedule != nil && !w.paused {
 			s.unsent = w.schedule.Unsent(w.group.Now() - r.start)
 		}
-		s.tally, s.online = *w.tally, w.online
+		s.tally, s.online, s.held = *w.tally, w.online, w.unreleased()
 		return s
 	}) {
 		d.tally.Add(s.tally)
 		d.unsent += s.unsent
 		d.online += s.online
+		d.held += s.held
 	}
 	return d
 }

@@ -150,6 +150,8 @@ func className(c result.Class) string {
 		return "received and never sent"
 	case result.SessionLost:
 		return "sessions lost"
+	case result.Unreleased:
+		return "whose PUBREL never came"
 	case result.WrongQoS:
 		return "at the wrong QoS"
 	case result.WillLost:

@@ -23,6 +23,7 @@ var classes = []struct {
 	{RetainedLost, true, true},
 	{RetainedStale, true, false},
 	{Stuck, true, true},
+	{Unreleased, true, true},
 	{DroppedOverload, true, true},
 	{Late, true, true},
 	{LossQoS0, false, true},

@@ -146,6 +146,7 @@ const (
 	Phantom         Class = "phantom"          // Received and never sent.
 	Corrupt         Class = "corrupt"          // Received with other content.
 	SessionLost     Class = "session-lost"     // A persistent session was not there when its client came back. Counts sessions.
+	Unreleased      Class = "unreleased"       // QoS 2, received, and its PUBREL never came. Counts exchanges.
 	WrongQoS        Class = "wrong-qos"        // Delivered at another QoS than the lower of published and granted.
 	Late            Class = "late"             // Delivered after the drain had been given up.
 	WillLost        Class = "will-lost"        // The will of a client that was cut off was not published. Counts wills.

@@ -35,6 +35,7 @@ type childOptions struct {
 	Loops  int
 	Pprof  string // Address for live profiles; "": none.
 	Kind   string // "": the built-in broker; or one of aids, and then Pprof and Alone are not for it.
+	Data   string // Folder that its sessions are kept in; "": in memory.
 	Alone  bool   // It says nothing, obeys nothing and lives until it is killed, or its parent has gone.
 }
 
@@ -158,7 +159,7 @@ func runChild(arg string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var s *broker.Server
 	if err == nil {
 		s, err = broker.New(broker.Options{
-			Listen: []string{o.Listen}, Driver: o.Driver, Loops: o.Loops, TLS: config,
+			Listen: []string{o.Listen}, Driver: o.Driver, Loops: o.Loops, TLS: config, DataDir: o.Data,
 			Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 		})
 	}

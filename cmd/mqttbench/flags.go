@@ -72,6 +72,7 @@ type settings struct {
 	out                   string
 	quiet, json, tolerant bool
 	live                  string        // auto or off.
+	durable               bool          // The built-in broker keeps its sessions on disk.
 	soak                  time.Duration // 0: it is none.
 	metricsListen         string
 	exposed               *exposure // Of all runs of this process.
@@ -157,6 +158,7 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.StringVarP(&s.out, "out", "o", "", "")
 	f.BoolVar(&s.charts, "charts", true, "")
 	f.BoolVar(&s.quiet, "quiet", false, "")
+	f.BoolVar(&s.durable, "durable", false, "")
 	f.DurationVar(&s.soak, "soak", 0, "")
 	f.StringVar(&s.metricsListen, "metrics-listen", "", "")
 	f.StringVar(&s.live, "live", "auto", "")
@@ -358,6 +360,7 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	refuse(!known, "--mqtt %q: there are 3.1, 3.1.1 and 5", s.mqtt)
 	refuse(f.Changed("password") && !f.Changed("username") && s.mqtt != "5", "--password without --username: MQTT 3.1.1 does not allow that")
 	refuse(s.brokerLoops != 0 && !slices.ContainsFunc(s.sources, source.builtIn), "--broker-loops is for the built-in broker")
+	refuse(s.durable && !slices.ContainsFunc(s.sources, source.builtIn), "--durable is for the built-in broker")
 	refuse(s.brokerPID != 0 && len(s.sources) > 1, "--broker-pid is for one broker")
 	var err error
 	s.faults, err = parseFaults(s.faultTexts)

@@ -157,11 +157,11 @@ func (s *settings) target(ctx context.Context, stderr io.Writer) (*target, error
 	case len(ofProcess(s.faults)) > 0:
 		return s.startVictim(ctx, stderr)
 	}
-	c, err := startChild(childOptions{Listen: s.listenURL(), Driver: drivers[s.driver], Loops: s.brokerLoops, Pprof: nextPort(s.pprofAddr)}, stderr)
+	c, err := startChild(childOptions{Listen: s.listenURL(), Driver: drivers[s.driver], Loops: s.brokerLoops, Data: s.dataDir(), Pprof: nextPort(s.pprofAddr)}, stderr)
 	if err != nil {
 		return nil, err
 	}
-	return &target{url: c.URL, pid: c.PID, gone: c.gone(), own: c, stop: c.stop, authority: c.authority}, nil
+	return &target{url: c.URL, pid: c.PID, gone: c.gone(), own: c, stop: s.forget(c.stop), authority: c.authority}, nil
 }
 
 // startVictim starts the built-in broker so that it can be stopped, killed and started again.
@@ -170,7 +170,7 @@ func (s *settings) startVictim(ctx context.Context, stderr io.Writer) (*target, 
 	if err != nil {
 		return nil, fmt.Errorf("starting the built-in broker: %w", err)
 	}
-	arg, err := json.Marshal(childOptions{Listen: "tcp://127.0.0.1:{port}", Driver: drivers[s.driver], Loops: s.brokerLoops, Alone: true})
+	arg, err := json.Marshal(childOptions{Listen: "tcp://127.0.0.1:{port}", Driver: drivers[s.driver], Loops: s.brokerLoops, Data: s.dataDir(), Alone: true})
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,31 @@ func (s *settings) startVictim(ctx context.Context, stderr io.Writer) (*target, 
 	if err != nil {
 		return nil, &bench.SetupError{Err: err}
 	}
-	return &target{url: p.URL(), pid: p.PID(), process: p, stop: func() { p.Close() }}, nil
+	return &target{url: p.URL(), pid: p.PID(), process: p, stop: s.forget(func() { p.Close() })}, nil
+}
+
+// dataDir is where the built-in broker keeps its sessions; "": in memory.
+func (s *settings) dataDir() string {
+	if !s.durable {
+		return ""
+	}
+	dir := filepath.Join(s.out, "broker-data")
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	return dir
+}
+
+// forget is stop, and after that what the built-in broker kept is of no use any more.
+func (s *settings) forget(stop func()) func() {
+	dir := s.dataDir()
+	if dir == "" {
+		return stop
+	}
+	return func() {
+		stop()
+		os.RemoveAll(dir)
+	}
 }
 
 const (

@@ -135,6 +135,8 @@ BROKER
       --broker-name NAME     how to call it in reports
       --broker-pid PID       its process, for CPU and memory (default: found by its port if it is on this machine)
       --broker-loops N       event loops of the built-in broker
+      --durable              the built-in broker keeps sessions and messages on disk (fsync) for as long as the run lasts: they survive
+                             --fault kill
       --mqtt 3.1|3.1.1|5     protocol version (default 3.1.1)
       --transport T          how to reach the built-in broker: tcp, tls, ws, wss or unix (default tcp). For TLS it makes
                              a certificate, which the clients check
