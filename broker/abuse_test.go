@@ -198,7 +198,8 @@ func (p *peer) sync2(t *testing.T) {
 // 65,535 Topic Filters in one SUBSCRIBE, each of which asks for all retained messages, from a client that does not
 // read them.
 func TestHugeSubscribe(t *testing.T) {
-	o := Options{MaxSubscriptions: -1, Outbox: 64 << 10, SessionLimits: session.Limits{MaxQueued: 1000}}
+	raceless(t)
+	o := Options{MaxSubscriptions: -1, MaxFilterBytes: -1, Outbox: 64 << 10, SessionLimits: session.Limits{MaxQueued: 1000}}
 	overDrivers(t, o, func(t *testing.T, b *bench) {
 		pub := b.connect(packet.V311, "pub")
 		for i := range 2000 {

@@ -273,8 +273,8 @@ const (
 	clientsOnly3 = `2.3.1-2 2.3.1-3 3.1.2-23 3.14.4-1 3.14.4-2 4.5.0-2 7.1.2-1`
 )
 
-// spread is all numbers of a list like numbers5.
-func spread(t *testing.T, list string) map[string]bool {
+// numbersOf is all numbers of a list like numbers5.
+func numbersOf(t *testing.T, list string) map[string]bool {
 	all := map[string]bool{}
 	for _, field := range strings.Fields(list) {
 		section, last, _ := strings.Cut(field, ":")
@@ -310,8 +310,8 @@ func TestConformance(t *testing.T) {
 			}
 		}
 	}
-	complete(t, "5.0", spread(t, numbers5), clientsOnly5, func(s *statement) string { return s.v5 })
-	complete(t, "3.1.1", spread(t, numbers3), clientsOnly3, func(s *statement) string { return s.v3 })
+	complete(t, "5.0", numbersOf(t, numbers5), clientsOnly5, func(s *statement) string { return s.v5 })
+	complete(t, "3.1.1", numbersOf(t, numbers3), clientsOnly3, func(s *statement) string { return s.v3 })
 	page := conformancePage()
 	if *update {
 		if err := os.WriteFile("conformance.md", page, 0o644); err != nil {

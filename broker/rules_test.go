@@ -92,7 +92,7 @@ func TestRule01IndependentIdentifiers(t *testing.T) {
 // Rule 2: a new message gets an identifier that is not in use, [v5 MQTT-2.2.1-4] [v3.1.1
 // MQTT-2.3.1-4]; also when all others have come round while one stays unacknowledged.
 func TestRule02UnusedIdentifier(t *testing.T) {
-	waits(t)
+	raceless(t)
 	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
 		const n = 65535 + 200
 		sub, pub := b.connect(v, "sub"), b.connect(v, "pub")
@@ -302,11 +302,10 @@ func TestRule08ExpiryCountsDown(t *testing.T) {
 // subscriber's window is shut, its session is offline, resumes and is taken over, [v5 MQTT-4.6.0-5, 4.6.0-6]
 // [v3.1.1 MQTT-4.6.0-5, 4.6.0-6].
 func TestRule09Order(t *testing.T) {
-	waits(t)
 	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
 		narrow := onlyIf(v == packet.V5, receiveMaximum(7))
 		b.connect(v, "sub", lasting, narrow).subscribe("a/#", 2)
-		const n = 1500
+		n := lessIfShort(1500, 300)
 		var done sync.WaitGroup
 		for qos := range packet.QoS(3) {
 			pub := b.connect(v, fmt.Sprint("pub", qos))
@@ -375,7 +374,6 @@ func TestRule09Order(t *testing.T) {
 // Rule 9, too: CONNACK is the first packet, whatever is published meanwhile, [v5 MQTT-3.2.0-1] [v3.1.1
 // MQTT-3.2.0-1]. The QoS 0 message takes no lock, so it is the one that would get ahead.
 func TestRule09ConnackFirst(t *testing.T) {
-	waits(t)
 	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
 		first := b.connect(v, "sub", lasting)
 		first.subscribe("a", 0)
@@ -398,7 +396,7 @@ func TestRule09ConnackFirst(t *testing.T) {
 		}
 		defer done.Wait()
 		defer stop.Store(true)
-		for range 300 {
+		for range lessIfShort(300, 60) {
 			p := b.dial(v)
 			p.sendConnect("sub", lasting)
 			if f, ok := p.read(); !ok || f.Type != packet.CONNACK {
@@ -996,7 +994,6 @@ func TestRule23SharedFinishes(t *testing.T) {
 // MQTT-4.3.2-2, 4.5.0-1]: every message that was acknowledged is delivered, though its publisher is gone at once
 // and its subscriber is away, slow or taken over; and what is refused is not delivered.
 func TestRule24AckIsOwnership(t *testing.T) {
-	waits(t)
 	o := Options{SessionLimits: session.Limits{MaxQueued: 40}, Outbox: 4 << 10}
 	overVersions(t, o, func(t *testing.T, b *bench, v packet.Version) {
 		for qos := packet.QoS(1); qos <= 2; qos++ {
@@ -1089,7 +1086,6 @@ func TestRule25SlowConsumer(t *testing.T) {
 // Rule 26: a client is known by its whole Client Identifier, and by nothing shorter: identifiers that
 // share their first 23 or 255 bytes, differ in case, or collide in well-known hashes are different clients.
 func TestRule26WholeIdentifier(t *testing.T) {
-	waits(t)
 	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
 		long := strings.Repeat("c", 255)
 		ids := []string{
@@ -1097,7 +1093,7 @@ func TestRule26WholeIdentifier(t *testing.T) {
 			strings.Repeat("c", 23), strings.Repeat("c", 24), long, long + "1", long + "2",
 			strings.Repeat("c", 65000), strings.Repeat("c", 64999) + "d",
 		}
-		for i := range 256 { // "Ez" and "FY" are one to DJB2, "Aa" and "BB" to Java's hash: and so is every sequence of them.
+		for i := range lessIfShort(256, 32) { // "Ez" and "FY" are one to DJB2, "Aa" and "BB" to Java's hash: and so is every sequence of them.
 			var djb, java strings.Builder
 			for bit := range 8 {
 				djb.WriteString([]string{"Ez", "FY"}[i>>bit&1])

@@ -19,6 +19,23 @@ func waits(t *testing.T) {
 	t.Parallel()
 }
 
+// raceless skips, under -short, a test that does much and in which nothing runs at the same time that does not in
+// smaller tests: -short is how the race detector runs, which makes it many times slower and finds nothing in it.
+func raceless(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("much work, and nothing to race that others do not")
+	}
+}
+
+// lessIfShort is how often to do what races, but is slow under the race detector.
+func lessIfShort(n, short int) int {
+	if testing.Short() {
+		return short
+	}
+	return n
+}
+
 // besideIfWaiting is for the subtests of a test that may have called waits.
 func besideIfWaiting(parent, t *testing.T) {
 	if _, ok := waiting.Load(parent.Name()); ok {
