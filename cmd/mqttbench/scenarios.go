@@ -17,6 +17,7 @@ const scenariosUsage = `mqttbench scenarios - what becomes of a broker's promise
 
 SYNOPSIS
   mqttbench scenarios [--broker URL | --broker-cmd CMD] [FLAGS]
+  mqttbench scenarios --shipped [--broker NAME=URL | --broker-cmd NAME=CMD]...
 
 Each line is a short run: the connection is cut at a step of the QoS 2 handshake, or what a bug report told of is done
 on purpose. Whatever was promised must be kept all the same. Exit code 0: it is; 1: it is not.
@@ -24,6 +25,10 @@ on purpose. Whatever was promised must be kept all the same. Exit code 0: it is;
       --broker, --broker-cmd, --mqtt, --username, --password, --client
                              as for a run (default: the built-in broker)
       --keep DIR             keep the results of the runs there
+      --shipped              run, in small, the profiles that ask a broker about its promises (persistent-session, handshake-cut,
+                             reconnect-churn, will-storm, retained-flood, shared-skew, wildcard-storm, connection-storm, slow-consumer,
+                             qos-tradeoff), against one or more brokers, and print a table in Markdown of what each of them does
+      --only PREFIX          of those, the scenarios whose names begin so
 `
 
 // scenariosCommand holds a broker against the corpus.
@@ -31,6 +36,9 @@ func scenariosCommand(ctx context.Context, args []string, stdout, stderr io.Writ
 	if wants(args, "--help", "-h") {
 		_, err := io.WriteString(stdout, scenariosUsage)
 		return err
+	}
+	if askedForShipped(args) {
+		return shippedCommand(ctx, args, stdout, stderr)
 	}
 	var s settings
 	keep := ""
