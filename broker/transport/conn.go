@@ -113,7 +113,7 @@ func (c *Conn) Put(l *Loop, p []byte) (more bool) {
 		c.out = l.pool.getBox()
 	}
 	c.out.pending.append(&l.pool, p)
-	l.held += len(p)
+	l.copied(len(p))
 	return c.putLocked(l, len(p))
 }
 
@@ -129,14 +129,20 @@ func (c *Conn) PutParts(l *Loop, head, body []byte, r Ref) (more bool) {
 		c.out = l.pool.getBox()
 	}
 	c.out.pending.append(&l.pool, head)
-	l.held += len(head)
+	l.copied(len(head))
 	if r == nil || len(body) < byReference {
 		c.out.pending.append(&l.pool, body)
-		l.held += len(body)
+		l.copied(len(body))
 	} else {
 		c.out.pending.refer(&l.pool, body, r)
 	}
 	return c.putLocked(l, len(head)+len(body))
+}
+
+// copied notes what a put has copied.
+func (l *Loop) copied(n int) {
+	l.held += n
+	l.stats.BytesCopied += uint64(n)
 }
 
 func (c *Conn) takesLocked() bool { return c.state <= open && !c.broken }

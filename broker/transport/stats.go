@@ -10,6 +10,7 @@ type Stats struct {
 	Writes       uint64 // Writes that were tried.
 	BytesIn      uint64
 	BytesOut     uint64
+	BytesCopied  uint64 // Into outboxes; what goes by reference is not.
 	Again        uint64 // Writes that the socket took nothing of.
 	Accepts      uint64
 	AcceptErrors uint64 // Times that accepting had to pause, for want of descriptors for example.
@@ -29,6 +30,7 @@ func (s *Stats) add(t Stats) {
 	s.Writes += t.Writes
 	s.BytesIn += t.BytesIn
 	s.BytesOut += t.BytesOut
+	s.BytesCopied += t.BytesCopied
 	s.Again += t.Again
 	s.Accepts += t.Accepts
 	s.AcceptErrors += t.AcceptErrors
