@@ -75,6 +75,9 @@ func TestLogIsCut(t *testing.T) {
 		if !errors.As(err, &loss) || loss.Reported != n || loss.Recovered >= n {
 			t.Fatalf("cut to %d of %d bytes: %v", cut, size, err)
 		}
+		if kept := fileSize(t, glob(t, dir, "damaged-*.log")); kept != cut {
+			t.Errorf("%d bytes of the log were kept, of %d", kept, cut)
+		}
 		s := mustOpen(t, dir, Options{Sync: OS, AcceptLoss: true})
 		if r := s.Recovery(); r.Lost != n-loss.Recovered || r.Recovered != loss.Recovered {
 			t.Errorf("%v, but then %+v", err, r)

@@ -22,6 +22,7 @@ import (
 //	VERSION    one line: versionLine and formatVersion
 //	REPORTED   the mark
 //	OPEN       who did not close it (boot.go)
+//	damaged-*  logs from which something was lost (salvage.go)
 //	db/        pebble's
 const (
 	lockFile    = "LOCK"
@@ -96,10 +97,14 @@ func (s *Store) open() (err error) {
 	if err := s.readOpen(); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
+	kept := s.keepLog()
 	if err := s.openOrCut(); err != nil {
+		s.dropLog(kept, false)
 		return s.openError(err)
 	}
-	if err := s.compareNumbers(); err != nil {
+	err = s.compareNumbers()
+	s.dropLog(kept, s.found.Recovered < s.found.Reported && s.found.Cut == 0)
+	if err != nil {
 		return err
 	}
 	s.number = max(s.found.Reported, s.found.Recovered)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strings"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/wal"
@@ -56,6 +57,40 @@ func (s *Store) cutLog() error {
 	s.found.Cut = int64(len(text)) - good
 	s.o.Logf("store: cutting %d bytes off %s; the whole of it is kept as %s", s.found.Cut, name, kept)
 	return s.writeFile(name, string(text[:good]))
+}
+
+// keepLog gives the newest log a second name before pebble reads it: pebble removes a log once it has read as much as makes
+// sense, and if that is less than was reported the rest is to be there still for whoever wants to look at it. It does
+// what it can: not every file system has second names.
+func (s *Store) keepLog() (kept string) {
+	if !s.found.Unclean {
+		return ""
+	}
+	logs, err := wal.Scan(wal.Dir{FS: s.o.fs, Dirname: filepath.Join(s.dir, dbDir)})
+	if err != nil || len(logs) == 0 {
+		return ""
+	}
+	_, name := logs[len(logs)-1].SegmentLocation(0)
+	kept = filepath.Join(s.dir, "kept-"+filepath.Base(name))
+	_ = s.o.fs.Remove(kept) // Of an Open that was killed.
+	if s.o.fs.Link(name, kept) != nil {
+		return ""
+	}
+	return kept
+}
+
+// dropLog takes the second name away, or makes it the name of a damaged log.
+func (s *Store) dropLog(kept string, lost bool) {
+	switch {
+	case kept == "":
+	case !lost:
+		_ = s.o.fs.Remove(kept)
+	default:
+		name := filepath.Join(s.dir, "damaged-"+strings.TrimPrefix(filepath.Base(kept), "kept-"))
+		if s.o.fs.Rename(kept, name) == nil {
+			s.o.Logf("store: the log that lacks its end is kept as %s", name)
+		}
+	}
 }
 
 // readable is how many bytes from the beginning of a log are records.
