@@ -585,12 +585,14 @@ func TestDollarTopics(t *testing.T) {
 func TestSlowReaderIsAlive(t *testing.T) {
 	waits(t)
 	b := startBroker(t, Options{})
-	sub, pub := b.connect(packet.V311, "sub", keepAlive(1)), b.connect(packet.V311, "pub")
+	sub, pub := b.connect(packet.V311, "sub", lasting), b.connect(packet.V311, "pub")
 	sub.subscribe("a", 1)
+	sub.leave()
 	payload := strings.Repeat("x", 64<<10)
 	for range 500 {
 		pub.publish("a", payload, 1)
 	}
+	sub = b.connect(packet.V311, "sub", lasting, keepAlive(1)) // And its outbox is full.
 	chunk := make([]byte, 512<<10)
 	for range 24 {
 		if _, err := io.ReadFull(sub.net, chunk); err != nil {
