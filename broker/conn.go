@@ -48,6 +48,7 @@ type conn struct {
 	// Immutable once CONNECT was accepted. Down here it costs nothing: 96 bytes are a size class of the
 	// allocator, the next is 112.
 	resumed bool // Session Present was 1.
+	named   bool // There is rare.naming. (rare itself may still come, so other loops must not look whether it has.)
 	origin  origin
 }
 

@@ -136,6 +136,7 @@ func (c *conn) adopt(p *packet.Connect) {
 		c.rare.who.clientID = string(p.ClientID)
 		c.judgeWill(p)
 	}
+	c.offerNaming(p)
 	l := c.loop
 	l.wheel.remove(c)
 	c.last = l.now

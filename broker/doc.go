@@ -53,7 +53,8 @@
 //
 //  1. a shard of the directory (directory.go)
 //  2. client.mu
-//  3. any of: numbers.mu, deadlines.mu, the locks inside topic and transport; those of the ledger, which
+//  3. the mu of one connection's naming (naming.go), below which only the transport's is taken
+//  4. any of: numbers.mu, deadlines.mu, the locks inside topic and transport; those of the ledger, which
 //     nest in the order ledger.retaining, ledger.numbersMu, ledger.mu, and kept.mu, loop.holdMu
 //
 // No lock is held while a second client's is taken, and none across a system call.

@@ -23,6 +23,7 @@ const (
 // rare is what few connections have.
 type rare struct {
 	aliases  aliases
+	naming   *naming       // Immutable once CONNECT was accepted.
 	attempt  *attempt      // A password that is being checked.
 	exchange *authExchange // Enhanced authentication that is under way,
 	method   string        // and the method of the one that let the client in; "": there was none.

@@ -41,6 +41,7 @@ type loop struct {
 	props   []byte // Properties of one PUBLISH on its way in.
 	props2  []byte // Properties of one PUBLISH on its way out.
 	single  []byte // One PUBLISH for one subscriber.
+	aliased []byte // Its properties with a Topic Alias.
 	frames  [4]frame
 	in      packet.Publish
 	pub     publication // What in becomes. Here because on the stack it would escape.

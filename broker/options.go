@@ -43,6 +43,10 @@ type Options struct {
 	// negative: none.
 	TopicAliasMaximum int
 
+	// TopicAliasesOut is how many Topic Aliases the broker sets at a client that takes as many. Default 16, at most 64;
+	// negative: none.
+	TopicAliasesOut int
+
 	// KeepAliveMax is the longest Keep Alive granted, rounded down to seconds. A
 	// version 5 client that asks for more, or for none, is told this one; earlier
 	// versions have no word for it and keep what they asked for. Default 0: whatever
@@ -148,6 +152,7 @@ const (
 	defaultOutbox         = 1 << 20
 	defaultMaxPacket      = 16 << 20
 	defaultTopicAliases   = 64
+	defaultAliasesOut     = 16
 	defaultConnectTimeout = 10 * time.Second
 
 	defaultMaxSessions      = 1_000_000
@@ -180,6 +185,7 @@ func (o Options) withDefaults() (Options, error) {
 	orDefault(&o.Outbox, defaultOutbox)
 	orDefault(&o.MaxPacket, defaultMaxPacket)
 	orDefault(&o.TopicAliasMaximum, defaultTopicAliases)
+	orDefault(&o.TopicAliasesOut, defaultAliasesOut)
 	orDefault(&o.ConnectTimeout, defaultConnectTimeout)
 	orDefault(&o.MaxSessions, defaultMaxSessions)
 	orDefault(&o.MaxSubscriptions, defaultMaxSubscriptions)
@@ -222,6 +228,7 @@ func (o *Options) check() error {
 	refuse(o.Outbox < 0, "outbox: %d bytes is negative", o.Outbox)
 	refuse(o.MaxPacket < smallestMaxPacket || o.MaxPacket > largestMaxPacket,
 		"maximum packet size: %d is not within %d and %d bytes", o.MaxPacket, smallestMaxPacket, largestMaxPacket)
+	refuse(o.TopicAliasesOut > maxNaming, "topic aliases out: %d is more than %d", o.TopicAliasesOut, maxNaming)
 	refuse(o.TopicAliasMaximum > math.MaxUint16,
 		"topic alias maximum: %d is more than %d", o.TopicAliasMaximum, math.MaxUint16)
 	refuse(o.KeepAliveMax != 0 && (o.KeepAliveMax < time.Second || o.KeepAliveMax > math.MaxUint16*time.Second),

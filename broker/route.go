@@ -113,6 +113,9 @@ type delivery struct {
 	loop *loop
 	msg  *session.Message // Made for the first recipient that needs one.
 
+	nameHash uint64 // Valid if hashed.
+	hashed   bool
+
 	most   int            // How many recipients there can be.
 	stored *storedMessage // Nil until a session needs it that is stored.
 }
@@ -242,6 +245,10 @@ func (d *delivery) send(c *conn, to *recipient, id packet.ID) {
 	l := d.loop
 	if to.qos == 0 && l.s.guarded && !l.may(c, auth.Read, d.name) {
 		return // As in promiseLocked.
+	}
+	if c.named {
+		d.sendNamed(c, to, id)
+		return
 	}
 	if len(to.ids) > 0 && c.version == packet.V5 {
 		d.sendSingle(c, to, id)

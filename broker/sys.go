@@ -42,8 +42,8 @@ type sysTree struct {
 	now       Stats
 	depths    Depths
 	clients   []*client // Scratch.
-	sockets   uint64 // Connections accepted.
-	most      int    // The most clients connected that were seen.
+	sockets   uint64    // Connections accepted.
+	most      int       // The most clients connected that were seen.
 	heap      [1]metrics.Sample
 	mostHeap  uint64
 	loads     [len(loadNames)]load

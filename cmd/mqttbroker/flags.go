@@ -123,6 +123,7 @@ func (f *flags) set() *pflag.FlagSet {
 	s.IntVar(&o.MaxFilterBytes, "max-filter-bytes", d.MaxFilterBytes, "and at most this many `bytes` of their filters and index; -1: no limit")
 	s.IntVar(&o.MaxTopicLevels, "max-topic-levels", d.MaxTopicLevels, "accept topics of at most this many levels; -1: no limit")
 	s.IntVar(&o.TopicAliasMaximum, "max-topic-alias", d.TopicAliasMaximum, "let a client use this many Topic Aliases; -1: none")
+	s.IntVar(&o.TopicAliasesOut, "max-topic-alias-out", d.TopicAliasesOut, "use at most this many Topic Aliases towards a client that takes them; -1: none")
 	s.IntVar(&o.MaxRetained, "max-retained", d.MaxRetained, "retain at most this many messages; -1: no limit")
 	s.IntVar(&o.MaxRetainedBytes, "max-retained-bytes", d.MaxRetainedBytes, "and at most this many `bytes` of them and their index; -1: no limit")
 	s.BoolVar(&o.NoRetain, "no-retain", false, "do not offer retained messages")
