@@ -136,8 +136,12 @@ func TestSessionsReturn(t *testing.T) {
 	}{{name: "kept", present: true}, {name: "expired", expiry: time.Second}} {
 		p := small(plan.Plan{PubQoS: 1, SubQoS: 1, Version: 5, SubscriberSession: plan.Persistent})
 		p.SessionExpiry = plan.Duration(c.expiry)
-		p.Duration = plan.Duration(2 * time.Second)
-		p.Offline = plan.Offline{At: plan.Duration(100 * time.Millisecond), For: plan.Duration(1600 * time.Millisecond), Who: plan.ChurnSubscribers}
+		away := 150 * time.Millisecond
+		if c.expiry > 0 {
+			away += c.expiry + 500*time.Millisecond
+		}
+		p.Duration = plan.Duration(300*time.Millisecond + away)
+		p.Offline = plan.Offline{At: plan.Duration(100 * time.Millisecond), For: plan.Duration(away), Who: plan.ChurnSubscribers}
 		s := serve(t, broker.Options{})
 		res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
 		if err != nil {
