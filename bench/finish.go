@@ -92,6 +92,7 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 	if l.begin.at != 0 {
 		r.cost(s)
 	}
+	s.Wire = r.wire
 	s.Validity, s.Gates = measure.Judge(r.evidence(s, totals, unsent))
 	s.Steady = r.steady(l.writer.Run().Intervals)
 	s.Recoveries = r.recoveries()

@@ -46,6 +46,7 @@ type run struct {
 	log   *log
 	phase result.Phase
 	began map[result.Phase]int64 // transport.Clock.
+	wire  *result.Wire           // Of the measured part; nil: not counted, or it did not end.
 }
 
 // errInterrupted is how a phase ends when the context does.
@@ -326,11 +327,13 @@ func (r *run) warmUp(ctx context.Context) error {
 
 func (r *run) measure(ctx context.Context) error {
 	r.log.measuring(true)
+	before := r.traffic()
 	if r.cfg.Measuring != nil {
 		r.cfg.Measuring(true)
 	}
 	err := r.until(ctx, r.start+r.plan.End())
 	r.log.measuring(false)
+	r.wire = crossed(before, r.traffic())
 	if r.cfg.Measuring != nil {
 		r.cfg.Measuring(false)
 	}

@@ -21,6 +21,9 @@ var benchUnits = map[string]struct{ unit, better string }{
 	"RSS":                  {"RSS-bytes", "lower"},
 	"bytes per connection": {"conn-bytes", "lower"},
 	"drain rate":           {"drain-msg/s", "higher"},
+
+	"packets per delivered":    {"packets/msg", "lower"},
+	"wire bytes per delivered": {"wire-bytes", "lower"},
 }
 
 // CompareBench writes a comparison in Go's benchmark format, a line for each run, as benchstat reads it:

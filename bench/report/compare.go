@@ -21,6 +21,9 @@ var metricNames = map[string]string{
 	"CPU per delivered":    "CPU/msg",
 	"bytes per connection": "B/client",
 	"drain rate":           "drain",
+
+	"packets per delivered":    "packets",
+	"wire bytes per delivered": "wire B",
 }
 
 const (

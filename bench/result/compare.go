@@ -55,6 +55,8 @@ var Metrics = []Metric{
 		d := r.Summary.Drained
 		return ofDrained(d), d != nil && d.Delivered > 0
 	}},
+	{"packets per delivered", "", false, wire(func(w *Wire) int64 { return w.ToBroker.Packets + w.FromBroker.Packets })},
+	{"wire bytes per delivered", "bytes", false, wire(func(w *Wire) int64 { return w.ToBroker.Bytes + w.FromBroker.Bytes })},
 }
 
 // DeliveredShare is the part of the owed deliveries that was seen; not ok if none was owed. The

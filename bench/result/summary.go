@@ -26,6 +26,7 @@ type Summary struct {
 	Exchanges []Exchange `json:"exchanges,omitempty"`
 
 	Cost   Cost   `json:"cost"`
+	Wire   *Wire  `json:"wire,omitempty"` // nil: not counted.
 	Steady Steady `json:"steady"`
 
 	Soak       *Soak        `json:"soak,omitempty"`       // nil: it was none.

@@ -19,10 +19,14 @@ const reportUsage = `mqttbench report - print results again, and make their page
 
 SYNOPSIS
   mqttbench report DIR... [FLAGS]
+  mqttbench report --family DIR [--format table|json|csv|markdown]
 
 Draws the charts of each run into its folder, and writes report.html there: one page that needs no network and no other file,
 with the verdict, the figures, charts that can be asked, the health of the instrument and, of a run made with --pprof,
 flame graphs. Of several runs, one more page compares them, as mqttbench compare does.
+
+With --family, the workloads of a profile stand side by side, as after mqttbench run qos-tradeoff: what each costs in CPU time, packets,
+bytes and latency, and what it lost, repeated or kept. The page, its chart and the table are written into DIR, or --out.
 
   -o, --out FILE       the page: of one run, or the comparison of several
                        (default report.html in the run's folder, or in the folder that holds those of all)
@@ -40,8 +44,17 @@ func reportCommand(_ context.Context, args []string, stdout, _ io.Writer) error 
 	o := showing{format: "table"}
 	out := f.StringP("out", "o", "", "")
 	f.StringSliceVar(&o.vary, "vary", nil, "")
+	familyDir := f.String("family", "", "")
+	f.StringVar(&o.format, "format", o.format, "")
 	if err := f.Parse(args); err != nil {
 		return inputError{err}
+	}
+	if *familyDir != "" {
+		all, err := readFamily(*familyDir)
+		if err != nil {
+			return inputError{err}
+		}
+		return showFamily(all, cmp.Or(*out, *familyDir), o.format, stdout)
 	}
 	if f.NArg() == 0 {
 		return inputError{errors.New("report takes the folder of a result, or several")}

@@ -152,6 +152,14 @@ func (m *family) carryOut(ctx context.Context, args []string, out string, stdout
 			break
 		}
 	}
+	if f, err := readFamily(out); err == nil && f.Several() && oneBroker(f) {
+		s := settings{member: m.profile.Variants[0].Name, familyDir: out}
+		if _, err := s.parse(args, more...); err == nil && !s.json && s.format == "table" {
+			if err := showFamily(f, out, s.format, stdout); err != nil {
+				fmt.Fprintf(stderr, "mqttbench: the page of %s: %v\n", m.profile.Name, err)
+			}
+		}
+	}
 	if code != exitKept {
 		return exitError(code)
 	}
