@@ -218,7 +218,9 @@ func familyPage(f *Family, fig *figure, base string) (*page, error) {
 	p.Title = fmt.Sprintf("%s: %s", f.Name, plural(int64(len(all)), "workload"))
 	p.Subtitle = first.Broker.Label() + " · " + machine(first)
 	p.Badge = badge(&result.Group{Runs: runs})
-	p.Verdict = []sentence{{Class: "plain", Text: familyText(all)}}
+	for _, text := range familyText(all) {
+		p.Verdict = append(p.Verdict, sentence{Class: "plain", Text: text})
+	}
 	t := &table{Head: texts("", "link")}
 	for _, c := range tradeColumns {
 		t.Head = append(t.Head, cell{Text: c.head, Title: c.metric})
@@ -226,7 +228,11 @@ func familyPage(f *Family, fig *figure, base string) (*page, error) {
 	t.Head = append(t.Head, texts("lost", "repeated", "verdict")...)
 	for i := range all {
 		x := &all[i]
-		row := []cell{{Text: x.name, Link: link(base, filepath.Join(x.runs[0].Dir, ReportFile))}, {Text: x.link}}
+		target := filepath.Join(x.runs[0].Dir, ReportFile)
+		if _, ok := linkFile(base, target, false); !ok {
+			target = filepath.Join(x.runs[0].Dir, result.ResultFile)
+		}
+		row := []cell{{Text: x.name, Link: link(base, target)}, {Text: x.link}}
 		for _, text := range x.cells() {
 			row = append(row, cell{Text: text})
 		}
@@ -245,8 +251,7 @@ func familyPage(f *Family, fig *figure, base string) (*page, error) {
 }
 
 // familyText says in words what the figures say, as far as the names of the workloads are levels of QoS.
-func familyText(all []trade) string {
-	var parts []string
+func familyText(all []trade) (parts []string) {
 	at := func(link, name string) *trade {
 		i := slices.IndexFunc(all, func(t trade) bool { return t.link == link && t.name == name })
 		if i < 0 {
@@ -280,9 +285,9 @@ func familyText(all []trade) string {
 		}
 	}
 	if parts == nil {
-		return fmt.Sprintf("%s, side by side.", plural(int64(len(all)), "workload"))
+		return []string{plural(int64(len(all)), "workload") + ", side by side."}
 	}
-	return strings.Join(parts, " ")
+	return parts
 }
 
 // familyFigure is a row for each workload, and a scale for each thing that it costs or does.
@@ -292,7 +297,7 @@ func familyFigure(f *Family) *figure {
 		return nil
 	}
 	const lane, heading = 14, 18
-	height := vg.Length(0)
+	height := vg.Length(4)
 	link := "none"
 	for _, x := range all {
 		if x.link != link && x.link != "" {
@@ -315,12 +320,35 @@ func familyFigure(f *Family) *figure {
 		subtitle: m.Broker.Label() + " · " + load(&m.Workload) + " · " + strconv.Itoa(m.Workload.PayloadBytes) + " B",
 		caption: []string{
 			spread + " CPU: the broker's, per delivered message. Packets, bytes: MQTT's, both directions, per delivered message. Response time, from the instant a message was due: p50 (filled) and p99 (ring), " +
-				"logarithmic. Lost: owed and never seen, of all that was owed. Repeated: delivered again. Noisy runs: latencies do not compare.",
-			footer(runs),
+				"logarithmic. Lost: owed and never seen, of all that was owed. Repeated: delivered again. Noisy runs: latencies do not compare." + linkFaults(all),
+			familyFooter(runs),
 		},
-		height: height + 140,
+		height: height + 150,
 		draw:   func(c draw.Canvas) { drawFamily(c, all, height, lane, heading) },
 	}
+}
+
+// linkFaults says what is wrong with the links that are not good.
+func linkFaults(all []trade) (text string) {
+	seen := map[string]bool{"": true}
+	for _, x := range all {
+		f := x.runs[0].Manifest.Workload.Faults
+		if !seen[f] && x.link != "" {
+			text += fmt.Sprintf(" The %s link: --fault %s.", x.link, strings.ReplaceAll(f, " ", " --fault "))
+		}
+		seen[f] = true
+	}
+	return text
+}
+
+// familyFooter is the environment of workloads that differ.
+func familyFooter(runs []*result.Run) string {
+	m := &runs[0].Manifest
+	validity := (&result.Group{Runs: runs}).Validity()
+	parts := []string{strings.TrimSpace("mqttbench " + m.Tool.Version + " " + m.Tool.Commit), m.Broker.Label(), machine(m), "MQTT " + m.Workload.MQTTVersion + " over " + m.Workload.Transport,
+		fmt.Sprintf("%s, %s", plural(int64(m.Workload.Publishers), "publisher"), plural(int64(m.Workload.Subscribers), "subscriber")),
+		fmt.Sprintf("%s of %s", plural(int64(len(runs)), "run"), seconds(runs[0].Summary.Measured.Seconds)), "validity " + string(validity), m.Start.UTC().Format("2006-01-02 15:04 UTC")}
+	return strings.Join(parts, " · ")
 }
 
 // A tradeScale is a column of the figure.
@@ -467,7 +495,7 @@ func drawTradeLatency(c draw.Canvas, all []trade, rowY []vg.Length) {
 func FamilyMarkdown(w io.Writer, f *Family) error {
 	var b strings.Builder
 	all := f.trades()
-	b.WriteString(familyText(all) + "\n\n| link | |")
+	b.WriteString(strings.Join(familyText(all), " ") + "\n\n| link | |")
 	for _, c := range tradeColumns {
 		b.WriteString(" " + c.head + " |")
 	}

@@ -79,7 +79,7 @@ func (p *panel) xTicks() {
 	for _, t := range p.x.ticks {
 		x, half := p.px(t.at), label.Width(t.label)/2
 		p.StrokeLine2(stroke(grey, thinWidth), x, p.Min.Y, x, p.Min.Y-2.5)
-		if x-half < end+4 {
+		if t.label == "" || x-half < end+4 {
 			continue
 		}
 		p.FillText(label, vg.Point{X: x, Y: p.Min.Y - tickRoom}, t.label)
