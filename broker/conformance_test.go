@@ -23,8 +23,6 @@ type statement struct {
 	why     string
 }
 
-const noAuth = "Extended authentication is not offered: a CONNECT that asks for it is refused, so the rest cannot come up."
-
 // statements is the table that conformance.md is made of: go test -run Conformance -update.
 var statements = []statement{
 	// Data and packets
@@ -73,7 +71,7 @@ var statements = []statement{
 	{"3.1.2-26 3.1.2-27", "", "The server uses no Topic Alias above the client's maximum, and none without one.", "TestPropertiesForwarded", ""},
 	{"3.1.2-28", "", "Response Information only to those who ask.", "TestConnackProperties", ""},
 	{"3.1.2-29", "", "Reason Strings in acknowledgements only to those who did not decline them.", "TestReasonString TestRule24WithoutReasonString", ""},
-	{"3.1.2-30", "", "With an Authentication Method the client sends nothing but AUTH at first.", "", noAuth},
+	{"3.1.2-30", "", "With an Authentication Method nothing but AUTH and DISCONNECT comes before CONNACK.", "TestEnhancedAuthenticationRefused", ""},
 	{"3.1.3-1", "3.1.3-1", "The fields of the payload stand in their order.", "packet.TestVectors", ""},
 	{"3.1.3-2", "3.1.3-2", "The Client Identifier names the session.", "TestRule26WholeIdentifier", ""},
 	{"3.1.3-3", "3.1.3-3", "The Client Identifier is there.", "packet.TestRefusals", ""},
@@ -194,7 +192,8 @@ var statements = []statement{
 	{"3.14.4-3", "3.1.2-10 3.14.4-3", "DISCONNECT 0 takes the will back.", "TestWill TestRule21Will", ""},
 	{"3.14.4-1 3.14.4-2", "", "After DISCONNECT the sender sends no more, and closes.", "TestProtocolErrors TestTakeOver", ""},
 	{"3.15.1-1", "", "AUTH has its flags.", "packet.TestRefusals", ""},
-	{"3.15.2-1 3.15.2-2 3.15.2-3", "", "What stands in AUTH.", "", noAuth},
+	{"3.15.2-1", "", "Its codes are from the table.", "TestEnhancedAuthentication TestEnhancedAuthenticationRefused packet.TestReasonTable", ""},
+	{"3.15.2-2 3.15.2-3", "", "Reason String and User Property do not make it too large: it carries neither.", "TestEnhancedAuthentication", ""},
 
 	// Operational behaviour
 	{"4.1.0-1", "4.1.0-1 4.1.0-2", "A session is not thrown away while its connection stands.", "TestRule13GrantedExpiry", ""},
@@ -237,10 +236,14 @@ var statements = []statement{
 	{"4.9.0-1", "", "The send quota begins anew with each connection.", "TestRule10QuotaPerConnection", ""},
 	{"4.9.0-2", "", "Without quota no PUBLISH of QoS 1 or 2 is sent.", "TestRule10QuotaPerConnection", ""},
 	{"4.9.0-3", "", "Everything else goes on.", "TestReceiveMaximumOfClient", ""},
-	{"4.12.0-1", "", "An Authentication Method that is not offered is refused with 0x8C.", "TestConnectRefused", ""},
-	{"4.12.0-2 4.12.0-3 4.12.0-4 4.12.0-5 4.12.1-1 4.12.1-2", "", "How extended authentication goes on.", "", noAuth},
+	{"4.12.0-1", "", "An Authentication Method that is not offered is refused with 0x8C.", "TestConnectRefused TestEnhancedAuthenticationRefused", ""},
+	{"4.12.0-2 4.12.0-3", "", "While there is more to say both sides say it in AUTH with 0x18.", "TestEnhancedAuthentication TestEnhancedAuthenticationRefused TestSCRAM", ""},
+	{"4.12.0-4", "", "The server may refuse at any point, and then closes.", "TestEnhancedAuthenticationRefused", ""},
+	{"4.12.0-5", "", "Each AUTH and the CONNACK name the method of CONNECT.", "TestEnhancedAuthentication TestEnhancedAuthenticationRefused", ""},
+	{"4.12.1-1", "", "A client may authenticate again, by the same method, while its other packets go on.", "TestEnhancedAuthentication TestEnhancedAuthenticationRefused", ""},
+	{"4.12.1-2", "", "If that fails the connection ends.", "TestEnhancedAuthenticationRefused TestPahoGolangSCRAM", ""},
 	{"4.12.0-6", "", "Without it there is no AUTH.", "TestProtocolErrors", ""},
-	{"4.12.0-7", "", "A client that did not ask for it sends no AUTH.", "TestProtocolErrors", ""},
+	{"4.12.0-7", "", "A client that did not ask for it sends no AUTH.", "TestProtocolErrors TestEnhancedAuthenticationRefused", ""},
 	{"4.13.1-1", "4.8.0-1", "A packet that is none, or may not come, ends the connection.", "TestProtocolErrors TestMalformedFlood", ""},
 	{"", "4.8.0-2", "So does an error in passing that keeps a packet from being dealt with, as when the disk is full.", "TestDiskFull", ""},
 	{"4.13.2-1", "", "An error in CONNACK or DISCONNECT ends the connection.", "TestProtocolErrors TestConnectRefused", ""},
