@@ -36,6 +36,8 @@ type injection struct {
 	alone bool // It is about time, so nothing else goes on meanwhile.
 	quick bool // Also with --quick.
 
+	restarts bool // The broker is killed: it must be one that is started for the run, and that keeps what it promised.
+
 	// found says what was found, and whether it is what was injected: that is, the faults in the result by their names.
 	found func(r *result.Run, injected map[string]int64) (text string, ok bool)
 }
@@ -206,7 +208,7 @@ func injections() (all []injection) {
 	}
 	all = append(all, lies()...)
 	all = append(all, brokenSteps()...)
-	return append(all, corpus()...)
+	return append(all, scenariosFor(&settings{}, "")[len(brokenSteps()):]...)
 }
 
 func at(qos int, what string) string { return fmt.Sprintf("QoS %d, %s", qos, what) }
