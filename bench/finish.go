@@ -104,7 +104,7 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 		s.Errors = append([]result.ErrorCount{{Text: err.Error(), Count: 1, First: l.seconds(transport.Clock())}}, s.Errors...)
 	}
 	if err := measure.Sane(s); err != nil {
-		s.Gates = append(s.Gates, result.Gate{Name: result.SanityGate, Value: 1, Unit: "1", Fails: result.ValidityInvalid,
+		s.Gates = append(s.Gates, result.Gate{Name: result.SanityGate, Value: 1, Unit: "contradictions", Fails: result.ValidityInvalid,
 			Advice: "the figures contradict each other, which is a mistake in mqttbench and not in the broker: " + err.Error()})
 	}
 	if r.cfg.Objectives != nil && !s.Interrupted {

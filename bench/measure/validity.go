@@ -184,11 +184,11 @@ func (j *judge) generator(e Evidence) {
 		j.atMost(result.ValidityInvalid, "open files", float64(e.GeneratorFiles), maxOfFiles*float64(e.FileLimit), "descriptors",
 			"the generator was at its limit of open files: raise it with ulimit -n")
 	}
-	j.atMost(result.ValidityInvalid, "negative durations", float64(e.ClockAnomalies), 0, "1",
+	j.atMost(result.ValidityInvalid, "negative durations", float64(e.ClockAnomalies), 0, "messages",
 		"messages were seen before they were sent: the clocks of sender and receiver disagree")
-	j.atMost(result.ValidityInvalid, "durations out of range", float64(e.OverRange), 0, "1",
+	j.atMost(result.ValidityInvalid, "durations out of range", float64(e.OverRange), 0, "messages",
 		"some durations exceed what the histograms can hold: the run had no steady state")
-	j.atMost(result.ValidityInvalid, "race detector", number01(e.RaceBuild), 0, "1",
+	j.atMost(result.ValidityInvalid, "race detectors built in", number01(e.RaceBuild), 0, "detectors",
 		"this program was built with -race and measures the race detector: build it without")
 }
 

@@ -38,7 +38,7 @@ func TestJudge(t *testing.T) {
 		{"", func(e *Evidence) { e.GeneratorFiles = 951; e.FileLimit = 0 }, ok},
 		{"negative durations", func(e *Evidence) { e.ClockAnomalies = 1 }, invalid},
 		{"durations out of range", func(e *Evidence) { e.OverRange = 1 }, invalid},
-		{"race detector", func(e *Evidence) { e.RaceBuild = true }, invalid},
+		{"race detectors built in", func(e *Evidence) { e.RaceBuild = true }, invalid},
 		{"CPU pressure", func(e *Evidence) { e.Stalled, e.ForeignCPU = 0.11, Unknown }, noisy},
 		{"", func(e *Evidence) { e.Stalled = 0.11 }, ok}, // Nobody else was there: broker and generator pressed each other.
 		{"schedule lag p99foreign CPU", func(e *Evidence) { e.LagP99, e.ForeignCPU = time.Second, 0.06 }, noisy},
