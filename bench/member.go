@@ -262,7 +262,11 @@ func (p *publisher) probe() {
 func (p *publisher) write(seq uint32, now int64) {
 	w := p.worker
 	m := &w.message
-	m.Payload = w.payload[:w.run.plan.PayloadSize(p.number, seq)]
+	size := w.run.plan.PayloadSize(p.number, seq)
+	if size > len(w.payload) { // What a template makes of a message is not known before.
+		w.payload = make([]byte, 2*size)
+	}
+	m.Payload = w.payload[:size]
 	w.run.plan.Fill(m.Payload, plan.Stamp{Run: w.run.plan.RunID, Stream: p.number, Seq: seq, Sent: now - w.run.origin})
 	m.Topic, m.QoS, m.Retain, m.Token, m.ID = p.topic, p.qos, p.retain, p.slot<<32|uint64(seq), 0
 	if m.Topic == "" {

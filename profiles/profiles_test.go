@@ -159,7 +159,7 @@ func TestSchemaIsComplete(t *testing.T) {
 			flags = append(flags, strings.ReplaceAll(key, "_", "-"))
 		}
 		for inner := range o.Properties {
-			flags = append(flags, strings.ReplaceAll(strings.TrimSuffix(key+"-"+inner, "-rate"), "_", "-"))
+			flags = append(flags, strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(key+"-"+inner, "-rate"), "-template"), "_", "-"))
 		}
 	}
 	slices.Sort(flags)

@@ -207,3 +207,23 @@ func TestBody(t *testing.T) {
 		b[i] ^= 1
 	}
 }
+
+// TestMessage: a template is another text for each message, with its own length, and is known again.
+func TestMessage(t *testing.T) {
+	p := Plan{Publishers: 2, Subscribers: 2, Run: "r", Duration: 1, Message: `{"d":"%c","n":%s}`}.WithDefaults()
+	if err := p.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for seq, want := range map[uint32]string{7: `{"d":"mbrp1","n":7}`, 12345: `{"d":"mbrp1","n":12345}`} {
+		b := make([]byte, p.PayloadSize(1, seq))
+		st := Stamp{Stream: 1, Seq: seq}
+		p.Fill(b, st)
+		if string(b[StampSize:]) != want || !p.Intact(b, st, Ends) || p.Intact(b, Stamp{Stream: 0, Seq: seq}, Ends) {
+			t.Errorf("%q, want %q", b[StampSize:], want)
+		}
+	}
+	p.Message = "%x"
+	if err := p.Validate(); err == nil || !contains(err.Error(), "message template") {
+		t.Error(err)
+	}
+}

@@ -74,8 +74,13 @@ func Fill(payload []byte, s Stamp) {
 	}
 }
 
-// Fill is the package's Fill, or with a Body that in place of the pattern: again and again, and cut at the end.
+// Fill is the package's Fill, or with a Message or a Body that in place of the pattern: again and again, and cut at the end.
 func (p *Plan) Fill(payload []byte, s Stamp) {
+	if p.Message != "" {
+		s.Put(payload)
+		copy(payload[StampSize:], p.message(s.Stream, s.Seq))
+		return
+	}
 	if len(p.Body) == 0 {
 		Fill(payload, s)
 		return
@@ -88,6 +93,9 @@ func (p *Plan) Fill(payload []byte, s Stamp) {
 
 // Intact is the package's Intact for what the plan's Fill wrote; of a Body it looks at every byte.
 func (p *Plan) Intact(payload []byte, s Stamp, c Check) bool {
+	if p.Message != "" {
+		return string(payload[StampSize:]) == p.message(s.Stream, s.Seq)
+	}
 	if len(p.Body) == 0 {
 		return Intact(payload, s, c)
 	}

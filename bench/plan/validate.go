@@ -20,6 +20,9 @@ func (p Plan) WithDefaults() Plan {
 	setDefault(&p.SubscriberSession, Clean)
 	setDefault(&p.Window, DefaultWindow)
 	setDefault(&p.Payload, StampSize)
+	if p.Message != "" {
+		p.Payload = StampSize + len(p.Message)
+	}
 	setDefault(&p.Arrivals, Constant)
 	if p.Churn != (Churn{}) {
 		setDefault(&p.Churn.Who, ChurnSubscribers)
@@ -150,6 +153,8 @@ func checkVerbs(f *faults, what, t, letters string) {
 
 func (p *Plan) validateNames(f *faults) {
 	checkVerbs(f, "client identifier template", p.ClientID, nameVerbs)
+	checkVerbs(f, "message template", p.Message, topicVerbs)
+	f.unless(p.Message == "" || len(p.Body) == 0 && p.PayloadMax == 0, "a message template says how long messages are, and what is in them")
 	checkVerbs(f, "user name template", p.Username, nameVerbs)
 	clients := p.Clients()
 	f.unless(p.ClientID == "" || has(p.ClientID, 'i') || clients < 2, "client identifier template %q has no %%i, so that all %d clients would be one, and throw each other out", p.ClientID, clients)

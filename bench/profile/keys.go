@@ -75,6 +75,7 @@ var keys = map[string]kind{
 	"no_local":               truth,
 	"retain_handling":        level,
 	"subscription_id":        whole(1, 268_435_455),
+	"message.template":       text,
 	"message.expiry":         duration,
 	"message.content_type":   text,
 	"message.response_topic": text,
@@ -116,7 +117,8 @@ var (
 
 // flagOf is the flag of a key.
 func flagOf(key string) string {
-	key = strings.TrimSuffix(key, ".rate") // --churn is the rate of the churn.
+	key = strings.TrimSuffix(key, ".rate")     // --churn is the rate of the churn,
+	key = strings.TrimSuffix(key, ".template") // and --message the template of the message.
 	return strings.NewReplacer("_", "-", ".", "-").Replace(key)
 }
 

@@ -49,6 +49,7 @@ var takesBack = map[string][]string{
 	"stages":        {"rate", "closed", "idle", "duration"},
 	"flow":          {"rate", "closed", "idle", "clients", "publishers", "subscribers"},
 	"client-id":     {"prefix", "short-ids"},
+	"message":       {"payload", "payload-max", "message-file"},
 }
 
 // Over puts s over base: both together, where s has the last word.

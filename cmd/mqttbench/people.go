@@ -32,7 +32,7 @@ type people struct {
 	stages                []plan.Stage
 	limit                 int64
 	payloadMax            int
-	messageFile           string
+	message, messageFile  string
 	body                  []byte // What is in it.
 	wild                  bool
 	decoys                int
@@ -76,6 +76,7 @@ func (p *people) flags(f *pflag.FlagSet) {
 	f.StringArrayVar(&p.stageTexts, "stages", nil, "")
 	f.Int64Var(&p.limit, "limit", 0, "")
 	f.IntVar(&p.payloadMax, "payload-max", 0, "")
+	f.StringVarP(&p.message, "message", "m", "", "")
 	f.StringVar(&p.messageFile, "message-file", "", "")
 	f.BoolVar(&p.wild, "wild", false, "")
 	f.IntVar(&p.decoys, "decoys", 0, "")
@@ -212,6 +213,7 @@ func (s *settings) checkPeople(f *pflag.FlagSet) error {
 	}
 	refuse(f.Changed("limit") && (s.limit < 1 || s.closed || s.idle || f.Changed("duration")), "--limit %d: a number of messages, at a rate and in place of a --duration", s.limit)
 	refuse(f.Changed("payload-max") && s.payloadMax < s.payload, "--payload-max %d is less than --payload %d", s.payloadMax, s.payload)
+	refuse(f.Changed("message") && (f.Changed("message-file") || f.Changed("payload") || f.Changed("payload-max")), "--message says how long messages are, and what is in them: no --payload, --payload-max or --message-file")
 	refuse(f.Changed("client-id") && (f.Changed("prefix") || s.shortIDs), "--client-id says it all; --prefix and --short-ids are for the default")
 	refuse(s.prefix != "" && strings.ContainsAny(s.prefix, "%"), "--prefix %q is taken as it is; --client-id is the template", s.prefix)
 	refuse(f.Changed("credentials") && (f.Changed("username") || f.Changed("password")), "--credentials has user names and passwords; --username and --password exclude it")
@@ -239,7 +241,7 @@ func (s *settings) checkPeople(f *pflag.FlagSet) error {
 // peopleOf adds to a plan what the flags of people say.
 func (s *settings) peopleOf(p *plan.Plan) {
 	p.Groups, p.Flows, p.Stages = s.kinds, s.flows, s.stages
-	p.PayloadMax, p.Wild, p.Decoys, p.Body = s.payloadMax, s.wild, s.decoys, s.body
+	p.PayloadMax, p.Wild, p.Decoys, p.Body, p.Message = s.payloadMax, s.wild, s.decoys, s.body, s.message
 	p.SessionExpiry = plan.Duration(s.sessionExpiry)
 	if s.watchers != 0 {
 		p.Wills = plan.Wills{Watchers: s.watchers, QoS: packet.QoS(s.willQoS), Retain: s.willRetain, Delay: plan.Duration(s.willDelay)}

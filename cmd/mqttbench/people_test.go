@@ -48,6 +48,8 @@ func TestPeopleNonsense(t *testing.T) {
 		{"--credentials two.csv --clients 10", "two.csv: 2 lines for 10 clients"},
 		{"--credentials nowhere.csv", "--credentials: open nowhere.csv"},
 		{"--credentials two.csv --username x --clients 2", "exclude it"},
+		{"--message x --payload 20", "says how long messages are"},
+		{"--message %x", "message template"},
 		{"--message-file empty", "empty is empty"},
 		{"--message-file nowhere", "--message-file: open"},
 		{"--group name=a", "has a name= and a count="},
@@ -127,6 +129,19 @@ func TestPeople(t *testing.T) {
 	text, _ := os.ReadFile(filepath.Join(out, result.ResultFile))
 	if strings.Contains(string(text), "passa") {
 		t.Error("a password is in the result file")
+	}
+}
+
+// TestMessageTemplate: what a template makes arrives as it was sent, at every length.
+func TestMessageTemplate(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "run")
+	code, stdout, stderr := mqttbench(t.Context(), "--qos", "1", "--clients", "4", "--rate", "400", "--warmup", "0s", "--duration", "400ms", "--message", "%s of %c, %rand_9", "--quiet", "--charts=false", "--out", out)
+	r, err := result.Read(out)
+	if err != nil || !measured(code) {
+		t.Fatalf("exit code %d, %v\n%s%s", code, err, stdout, stderr)
+	}
+	if c := r.Summary.Contracts[0]; c.Delivered != c.Expected || c.Delivered < 150 || len(c.Findings) > 0 {
+		t.Errorf("%+v", c)
 	}
 }
 

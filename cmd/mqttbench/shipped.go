@@ -19,7 +19,7 @@ var shippedScenarios = []struct{ profile, small string }{
 	{"persistent-session", "--publishers 20 --subscribers 20 --rate 200 --offline-at 500ms --offline-for 1500ms --duration 3s"},
 	{"handshake-cut", "--publishers 5 --subscribers 5 --rate 200 --duration 2s"},
 	{"reconnect-churn", "--publishers 20 --subscribers 20 --rate 200 --duration 3s"},
-	{"will-storm", "--publishers 50 --rate 50 --offline-at 500ms --offline-for 1500ms --duration 3s"},
+	{"will-storm", "--publishers 50 --rate 50 --offline-at 500ms --offline-for 2500ms --duration 4s"},
 	{"retained-flood", "--publishers 100 --rate 100 --warmup 1500ms --duration 3s"},
 	{"shared-skew", "--publishers 20 --rate 800 --duration 3s"},
 	{"wildcard-storm", "--publishers 50 --subscribers 50 --rate 500 --duration 2s"},

@@ -49,6 +49,7 @@ CLIENTS AND MESSAGES
       --limit N              messages in all, in place of --duration
       --payload N            bytes of a message, at least 16: a stamp of 16 goes first (default 64)
       --payload-max N        each message has a size of its own, evenly from --payload to this
+  -m, --message TEMPLATE     what follows the stamp, as {"device":"%c","n":%s}, with the verbs of --topic; checked when it arrives
       --message-file FILE    what follows the stamp, again and again or cut as --payload says (default: a pattern that is checked)
   -t, --topic TEMPLATE       %i publisher, %r run, %d publisher modulo 100, %c Client Identifier, %u user name, %s sequence number
                              of the message, %rand_N a number from 1 to N (default mqttbench/%r/%i)
