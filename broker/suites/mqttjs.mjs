@@ -52,9 +52,10 @@ function equal(got, want, what) {
   if (JSON.stringify(got) !== JSON.stringify(want)) throw new Error(`${what}: ${JSON.stringify(got)}, want ${JSON.stringify(want)}`)
 }
 
-async function test(name, body) {
+async function test(title, body) {
+  const name = title.replaceAll(' ', '_')
   try {
-    await body(`${run}${name.replace(/[^a-z0-9]/gi, '')}`)
+    await body(`${run}${title.replace(/[^a-z0-9]/gi, '')}`)
     console.log('ok', name)
   } catch (err) {
     failed++
