@@ -43,6 +43,12 @@
 // and what must wait for what, is in package journal. When the store fails nothing is acknowledged any
 // more: all connections are closed, and Run returns the reason.
 //
+// # Who may come in, and who may do what
+//
+// A CONNECT is let in by identity.go: by a password, which is checked on the Pool of package auth while the CONNECT stays
+// in its connection, by a certificate, or by an exchange of AUTH packets (exchange.go). With an ACL each PUBLISH, SUBSCRIBE and
+// delivery is judged (rights.go). security.md says what clients see of it.
+//
 // # Goroutines and locks
 //
 // All code runs on the transport's loops, save the methods of Server and, with a data directory, the
