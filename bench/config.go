@@ -20,6 +20,7 @@ type Config struct {
 	// ClientTLS, if not nil, is Client.TLS of client n, for certificates of their own: subscribers first, then publishers.
 	ClientTLS func(n int) *tls.Config
 	Engine    client.Engine // Not closed by Run.
+	Nodes     []string      // URLs of a cluster's nodes, which clients take in turns; empty: all take Client.URL.
 	// Personal, if not nil, completes what is of one client alone: its credentials, for example. n is as Plan counts clients.
 	Personal func(n int, o *client.Options)
 	Props    packet.Props // Of every PUBLISH, with version 5; encoded. No Topic Alias.

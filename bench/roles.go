@@ -76,6 +76,9 @@ func (r *run) newMember(n, worker int) *member {
 // options are those of client number n.
 func (r *run) options(n int, id string, s plan.Session) client.Options {
 	o := r.cfg.Client
+	if len(r.cfg.Nodes) > 0 {
+		o.URL = r.cfg.Nodes[n%len(r.cfg.Nodes)]
+	}
 	if len(r.cfg.Locals) > 0 {
 		o.Local = r.cfg.Locals[n%len(r.cfg.Locals)]
 	}

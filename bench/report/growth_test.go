@@ -10,6 +10,7 @@ import (
 // TestGrowth: runs that differ in one setting become a line over it, in its order, with the median of repetitions; a setting of 0 has a
 // place on the logarithmic axis.
 func TestGrowth(t *testing.T) {
+	sequential(t)
 	var runs []*result.Run
 	for rep, cpu := range []float64{10e-6, 30e-6, 20e-6} {
 		for _, queued := range []int64{200_000, 0, 2000} {

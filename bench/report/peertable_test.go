@@ -9,6 +9,7 @@ import (
 
 // TestPeerTable: one row for each figure of a profile, medians with their ranges, and shares of the base.
 func TestPeerTable(t *testing.T) {
+	sequential(t)
 	var runs []*result.Run
 	for rep, cpu := range []float64{10e-6, 12e-6, 11e-6} {
 		for _, broker := range []string{"mosquitto", "ours"} {

@@ -362,6 +362,7 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	refuse(s.brokerLoops != 0 && !slices.ContainsFunc(s.sources, source.builtIn), "--broker-loops is for the built-in broker")
 	refuse(s.durable && !slices.ContainsFunc(s.sources, source.builtIn), "--durable is for the built-in broker")
 	refuse(s.brokerPID != 0 && len(s.sources) > 1, "--broker-pid is for one broker")
+	refuse(len(s.faultTexts) > 0 && slices.ContainsFunc(s.sources, func(x source) bool { return len(x.nodes) > 0 }), "--fault stands between clients and one broker, not between them and a cluster")
 	var err error
 	s.faults, err = parseFaults(s.faultTexts)
 	security := s.checkSecurity(f)

@@ -149,6 +149,9 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 		return nil, err
 	}
 	cfg.Client.URL, cfg.BrokerPID, cfg.BrokerGone = t.url, t.pid, t.gone
+	if cfg.Nodes = s.source.nodes; cfg.Nodes != nil {
+		cfg.Manifest.Broker.URL = strings.Join(cfg.Nodes, ",")
+	}
 	sec, err := s.security(t)
 	if err != nil {
 		return nil, err

@@ -19,10 +19,11 @@ import (
 
 // A source is where the broker of a run comes from. The zero value is the built-in broker.
 type source struct {
-	name    string // How reports call it; "": by its process.
-	version string // As the user said; "": not known.
-	url     string // A broker that runs already.
-	command string // Or how to start one, afresh for each run.
+	name    string   // How reports call it; "": by its process.
+	version string   // As the user said; "": not known.
+	url     string   // A broker that runs already.
+	nodes   []string // Its nodes, url the first of them; nil: it is no cluster.
+	command string   // Or how to start one, afresh for each run.
 }
 
 const builtin = "builtin"
@@ -85,11 +86,24 @@ func brokerSource(text string) (source, error) {
 	if address == builtin {
 		return source{name: name}.versioned(), nil
 	}
-	u, err := brokerURL(address)
-	if err != nil {
-		return source{}, fmt.Errorf("--broker: %w", err)
+	var nodes []string
+	for part := range strings.SplitSeq(address, ",") {
+		u, err := brokerURL(part)
+		if err != nil {
+			return source{}, fmt.Errorf("--broker: %w", err)
+		}
+		nodes = append(nodes, u)
 	}
-	return source{name: name, url: u}.versioned(), nil
+	s := source{name: name, url: nodes[0]}.versioned()
+	if len(nodes) > 1 {
+		s.nodes = nodes
+	}
+	for _, u := range nodes {
+		if schemeOf(u) != schemeOf(s.url) {
+			return source{}, fmt.Errorf("--broker %s: the nodes of a cluster are reached in one way, not by %s and %s", text, schemeOf(s.url), schemeOf(u))
+		}
+	}
+	return s, nil
 }
 
 // commandSource reads NAME='COMMAND'; the name may be left away if the command has no = before its first space.
@@ -152,6 +166,8 @@ func (s *settings) target(ctx context.Context, stderr io.Writer) (*target, error
 	switch {
 	case s.source.command != "":
 		return s.startCommand(ctx)
+	case len(s.source.nodes) > 0: // What a message costs one of them is not what it costs.
+		return &target{url: s.source.url, pid: s.brokerPID, stop: func() {}}, nil
 	case s.source.url != "":
 		return &target{url: s.source.url, pid: cmp.Or(s.brokerPID, listenerPID(s.source.url)), stop: func() {}}, nil
 	case len(ofProcess(s.faults)) > 0:

@@ -130,6 +130,7 @@ FAULTS
 BROKER
   -b, --broker URL           tcp, tls, ws or wss://host:port, with a path behind it for WebSockets, or unix:///path
                              (default: the built-in broker, in a process of its own)
+      --broker URL,URL,...   the nodes of a cluster, which clients take in turns; cost figures then need --broker-pid
       --broker NAME=URL      repeated: brokers to be run beside each other; builtin is the built-in broker
       --broker-cmd NAME=CMD  likewise, started afresh for each run: {port} is a free port of 127.0.0.1 and {dir} an empty
                              folder. What it says is in broker.log of the run. See SERIES
