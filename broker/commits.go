@@ -17,7 +17,7 @@ type commitClock struct {
 	sum    atomic.Uint64
 }
 
-// handed is called with ledger.mu held.
+// handed is called with ledger.cut held alone.
 func (c *commitClock) handed(number uint64) {
 	if c.number.Load() == 0 {
 		c.at = transport.Clock()

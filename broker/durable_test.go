@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -132,6 +133,44 @@ func TestGates(t *testing.T) {
 			live.publish("v", "x", 2)
 		})
 	}
+}
+
+// TestCutter has another callback always in the middle of something, so that none can end its batch. The cutter does,
+// at once when the disk is idle, and when the batch has become large although it is not.
+func TestCutter(t *testing.T) {
+	b := startDurable(t, t.TempDir(), Options{})
+	sub := b.connect(packet.V311, "sub", resume)
+	sub.subscribe("t", 1)
+	sub.leave()
+	pub := b.connect(packet.V5, "pub")
+	g := b.ledger
+	g.cut.RLock() // As a callback does.
+	id := pub.sendPublish("t", "x", 1)
+	b.await("the batch is left to the cutter", func() bool { return g.late.Load() })
+	pub.silent()
+	g.cut.RUnlock()
+	pub.expectAck(packet.PUBACK, id)
+
+	hold, held := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(hold) })
+	defer release()
+	var once sync.Once
+	cancel := g.store.Subscribe(func(uint64, error) {
+		once.Do(func() { close(held) })
+		<-hold
+	})
+	first := pub.sendPublish("t", "the disk is busy with this one", 1)
+	<-held
+	before := g.store.Stats().Waiting
+	g.cut.RLock()
+	second := pub.sendPublish("t", strings.Repeat("x", largeBatch), 1)
+	b.await("the batch is left to the cutter", func() bool { return g.late.Load() })
+	g.cut.RUnlock()
+	b.await("it was handed over", func() bool { return g.store.Stats().Waiting >= before+largeBatch })
+	release()
+	cancel()
+	pub.expectAck(packet.PUBACK, first)
+	pub.expectAck(packet.PUBACK, second)
 }
 
 // A QoS 1 subscriber of a persistent session, and who else waits, in order: nothing overtakes.

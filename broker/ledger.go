@@ -29,8 +29,8 @@ import (
 //
 // A callback that was alone ends the batch itself, which costs what a batch for each callback would.
 // If another one is under way it leaves that to the cutter, and the cutter waits until the disk has done with
-// all before: loops are brought to a halt together once for each write to the disk and not once for each
-// callback.
+// all before or the batch is large: loops are brought to a halt together once for each write to the disk and not once for
+// each callback.
 //
 // cut is taken before all other locks, mu and kept.mu after client.mu. None is held across I/O: Append copies.
 type ledger struct {
@@ -204,14 +204,27 @@ func (g *ledger) commit() {
 	}
 	// Either told sees late set, or we see what it was told.
 	g.late.Store(true)
-	if g.store.IsIdle() {
+	if g.store.IsIdle() || g.isLarge() {
 		g.rouse()
 	}
 }
 
+// isLarge reports whether the batch should not wait for the disk: only what was handed over counts for the
+// store's pressure.
+func (g *ledger) isLarge() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.batch.Len() >= largeBatch
+}
+
+// largeBatch is in bytes.
+const largeBatch = 256 << 10
+
 // endBatch hands the batch over; cut is held alone.
 func (g *ledger) endBatch() {
 	g.late.Store(false)
+	g.mu.Lock() // For isLarge: nobody else is there.
+	defer g.mu.Unlock()
 	if g.batch.Count() == 0 {
 		return
 	}
