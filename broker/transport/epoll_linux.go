@@ -208,12 +208,12 @@ func (p *epoll) serve(l *Loop, c *Conn, events uint32) {
 }
 
 func (p *epoll) read(c *Conn, b []byte) (int, error) {
-	return rawRead(int(c.fd), b)
+	return rawRecv(int(c.fd), b)
 }
 
 func (p *epoll) write(c *Conn, b *batch) (int, error) {
 	if len(b.cuts) == 0 {
-		return rawWrite(int(c.fd), b.rest())
+		return rawSend(int(c.fd), b.rest())
 	}
 	parts := b.vectors(p.parts[:0])
 	for i, part := range parts {
