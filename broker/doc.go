@@ -51,7 +51,7 @@
 //
 // # Goroutines and locks
 //
-// All code runs on the transport's loops, save the methods of Server and, with a data directory, the
+// All code runs on the transport's loops, save the methods of Server, the hashing of passwords and, with a data directory, the
 // cutter of the ledger (ledger.go).
 //
 // At most two locks are held at a time, in this order, and with a data directory ledger.cut

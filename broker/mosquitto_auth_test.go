@@ -77,6 +77,9 @@ func (s subject) login(v packet.Version, id string, who option) (*peer, bool) {
 
 // Whoever mosquitto lets in, by files that mosquitto_passwd or we wrote, we let in, and nobody else.
 func TestMosquittoLogins(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it is about files, and takes long with the race detector")
+	}
 	passwd := tool(t, "mosquitto_passwd")
 	dir := t.TempDir()
 	file := filepath.Join(dir, "passwords")
@@ -154,7 +157,11 @@ func aclFiles() []string {
 	}
 	r := rand.New(rand.NewPCG(5, 6))
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
-	for range 20 {
+	files := 20
+	if testing.Short() {
+		files = 2
+	}
+	for range files {
 		var b strings.Builder
 		for range 3 + r.IntN(10) {
 			switch r.IntN(5) {

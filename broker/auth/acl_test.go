@@ -184,6 +184,9 @@ func names() []string {
 }
 
 func TestMatching(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing here runs beside anything else")
+	}
 	var all []string
 	for _, n := range names() {
 		if n != "" {
@@ -244,6 +247,9 @@ func TestMatching(t *testing.T) {
 
 // A SUBSCRIBE is refused only if none of its messages could be delivered.
 func TestMaySubscribeIsNotTooStrict(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing here runs beside anything else")
+	}
 	r := rand.New(rand.NewPCG(3, 4))
 	pick := func(of ...string) string { return of[r.IntN(len(of))] }
 	filter := func() string {

@@ -32,6 +32,9 @@ func parse(t *testing.T, text string) *Passwords {
 }
 
 func TestPasswords(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing here runs beside anything else")
+	}
 	p := parse(t, written)
 	for user, password := range map[string]string{
 		"user one": "pässwörd: $x", "user two": "pässwörd: $x", "bob": "secret", "carol": "secret", "argon": "password", "argon2": "password",
@@ -54,6 +57,9 @@ func TestPasswords(t *testing.T) {
 
 // What mosquitto_passwd writes now, we read, whatever the name and the password.
 func TestMosquittoPasswd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing here runs beside anything else")
+	}
 	program, err := exec.LookPath("mosquitto_passwd")
 	if err != nil {
 		t.Skip(err)
@@ -147,6 +153,9 @@ func TestBadPasswords(t *testing.T) {
 
 // What SetPassword writes, Check lets in, and all else in the file stays.
 func TestSetPassword(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing here runs beside anything else")
+	}
 	file := filepath.Join(t.TempDir(), "passwords")
 	for _, kind := range []Kind{SHA512, SCRAM, Argon2id, PBKDF2} {
 		user := fmt.Sprint("user ", kind)

@@ -62,6 +62,9 @@ func TestSCRAMPassword(t *testing.T) {
 }
 
 func TestSCRAMRefusals(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing here runs beside anything else")
+	}
 	for name, said := range map[string][]string{
 		"wrong proof":     {rfcFirst, strings.Replace(rfcFinal, "p=dH", "p=DH", 1)},
 		"wrong nonce":     {rfcFirst, strings.Replace(rfcFinal, "r=rOpr", "r=ROpr", 1)},
@@ -109,6 +112,9 @@ func TestSCRAMUnknownUser(t *testing.T) {
 
 // A client that others wrote agrees with us, also about names and passwords that have to be prepared.
 func TestSCRAMClient(t *testing.T) {
+	if testing.Short() {
+		t.Skip("nothing here runs beside anything else")
+	}
 	for _, who := range []struct{ user, password string }{{"a,b=c", "x"}, {"ünï", "I\u00adX"}, {"user", "\u2168"}} {
 		h, err := newHash(SCRAM, []byte(who.password))
 		if err != nil {
