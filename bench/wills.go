@@ -14,9 +14,8 @@ import (
 // wills are what is known of the clients' wills: whose must be published, since a client was cut off, and whose may be, since its
 // connection ended in another way than by DISCONNECT. The watchers tell what came.
 type wills struct {
-	plan   *plan.Plan // Immutable.
-	fates  []willFate // By client.
-	extras []*client.Extra
+	plan  *plan.Plan // Immutable.
+	fates []willFate // By client.
 }
 
 // A willFate is that of one client's will. Atomic: the client and the watchers may be in different groups.

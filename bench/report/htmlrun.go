@@ -64,6 +64,9 @@ func sentences(s *result.Summary) (all []sentence) {
 		}
 		all = append(all, x)
 	}
+	for _, o := range observations(s) {
+		all = append(all, sentence{Class: markClasses[o.mark], Text: o.label + ": " + o.text})
+	}
 	return all
 }
 
