@@ -3,10 +3,12 @@ package bench
 import (
 	"context"
 	"errors"
+	"flag"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -21,7 +23,14 @@ import (
 	"mqttbench/broker/transport"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain: the runs of these tests mostly wait for time to pass, so that several have room on a CPU.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		parallel.Value.Set(strconv.Itoa(4 * runtime.GOMAXPROCS(0)))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // serve runs the reference broker in this process: what is tested here is not what it costs.
 func serve(t *testing.T, o broker.Options) *broker.Server {
@@ -73,6 +82,7 @@ func do(t *testing.T, ctx context.Context, url string, e client.Engine, p plan.P
 // TestRuns carries out small plans of every kind and demands that every message of them is
 // accounted for, by the summary and by the file.
 func TestRuns(t *testing.T) {
+	t.Parallel()
 	plans := map[string]plan.Plan{
 		"QoS 0":              {},
 		"QoS 1":              {PubQoS: 1, SubQoS: 1},
@@ -92,6 +102,7 @@ func TestRuns(t *testing.T) {
 	}
 	for name, p := range plans {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if name == "nobody listens" {
 				p = small(p)
 				p.Subscribers = 0
@@ -161,6 +172,7 @@ func complete(t *testing.T, p *plan.Plan, res *result.Run) {
 
 // TestEngines runs the same plan over both drivers and over paho.
 func TestEngines(t *testing.T) {
+	t.Parallel()
 	engines := map[string]func() client.Engine{
 		"epoll or what there is": func() client.Engine { return native(t, transport.Auto, 1) },
 		"goroutine":              func() client.Engine { return native(t, transport.Goroutine, 3) },
@@ -173,6 +185,7 @@ func TestEngines(t *testing.T) {
 	for name, engine := range engines {
 		for qos := range packet.QoS(3) {
 			t.Run(name+" "+qos.String(), func(t *testing.T) {
+				t.Parallel()
 				p := small(plan.Plan{PubQoS: qos, SubQoS: qos})
 				s := serve(t, broker.Options{})
 				res, err := do(t, t.Context(), s.Addrs()[0], engine(), p, nil)
@@ -187,6 +200,7 @@ func TestEngines(t *testing.T) {
 
 // TestChurn has publishers and subscribers leave, half of them abruptly, and come back to their sessions.
 func TestChurn(t *testing.T) {
+	t.Parallel()
 	for _, v := range []packet.Version{packet.V311, packet.V5} {
 		for _, qos := range []packet.QoS{1, 2} {
 			p := small(plan.Plan{PubQoS: qos, SubQoS: qos, Version: v, PublisherSession: plan.Persistent, SubscriberSession: plan.Persistent})
@@ -225,6 +239,7 @@ func exchange(res *result.Run, name string) result.Quantiles {
 
 // TestInterrupted ends a run in each of its phases and demands a readable result that says so.
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	for _, phase := range []result.Phase{result.PhaseWarmUp, result.PhaseMeasure} {
 		ctx, cancel := context.WithCancel(t.Context())
 		p := small(plan.Plan{PubQoS: 1, SubQoS: 1})
@@ -256,6 +271,7 @@ func TestInterrupted(t *testing.T) {
 
 // TestBrokerDies: what was measured until then is kept, and the run fails.
 func TestBrokerDies(t *testing.T) {
+	t.Parallel()
 	gone := make(chan error, 1)
 	p := small(plan.Plan{PubQoS: 1, SubQoS: 1})
 	p.Duration = plan.Duration(time.Hour)
@@ -279,6 +295,7 @@ func TestBrokerDies(t *testing.T) {
 
 // TestSetup: what cannot begin is one SetupError.
 func TestSetup(t *testing.T) {
+	t.Parallel()
 	refusing := serve(t, broker.Options{Authenticate: func(string, string, []byte) packet.ReasonCode { return packet.BadUserNameOrPassword }})
 	deaf := serve(t, broker.Options{AllowSubscribe: func(string, []byte) bool { return false }})
 	mute := serve(t, broker.Options{AllowPublish: func(string, []byte) bool { return false }})
@@ -310,12 +327,14 @@ func TestSetup(t *testing.T) {
 // TestOffline has all subscribers leave together, in the middle of publishing and beyond its end, and demands
 // that each of them gets all that was queued for it, in order.
 func TestOffline(t *testing.T) {
+	t.Parallel()
 	for name, o := range map[string]plan.Offline{
 		"within":     {At: plan.Duration(100 * time.Millisecond), For: plan.Duration(200 * time.Millisecond)},
 		"at the end": {For: plan.Duration(1100 * time.Millisecond)}, // The drain's patience would be over before.
 	} {
 		for _, qos := range []packet.QoS{1, 2} {
 			t.Run(name+" "+qos.String(), func(t *testing.T) {
+				t.Parallel()
 				p := small(plan.Plan{PubQoS: qos, SubQoS: qos, SubscriberSession: plan.Persistent, Rate: 2000})
 				p.Offline = o
 				s := serve(t, broker.Options{})
@@ -340,6 +359,7 @@ func TestOffline(t *testing.T) {
 
 // TestIdle only connects, at a rate, and must know how long that took and what it was.
 func TestIdle(t *testing.T) {
+	t.Parallel()
 	p := plan.Plan{RunID: 7, Publishers: 50, ConnectRate: 500, Duration: plan.Duration(200 * time.Millisecond)}.WithDefaults()
 	s := serve(t, broker.Options{})
 	res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
@@ -358,6 +378,7 @@ func TestIdle(t *testing.T) {
 
 // TestLocals has clients dial from an address that the caller chose.
 func TestLocals(t *testing.T) {
+	t.Parallel()
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux has all of 127.0.0.0/8 without being told")
 	}
@@ -393,6 +414,7 @@ func TestLocals(t *testing.T) {
 }
 
 func TestBacklog(t *testing.T) {
+	t.Parallel()
 	var b backlog
 	for _, now := range []int64{5, 99, 100, 130} {
 		b.add(now, 100)
