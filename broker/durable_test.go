@@ -161,6 +161,8 @@ func TestCutter(t *testing.T) {
 	})
 	first := pub.sendPublish("t", "the disk is busy with this one", 1)
 	<-held
+	waiting := pub.sendPublish("t", "and this one waits", 1)
+	b.await("it waits", func() bool { return g.store.Stats().Waiting > 0 })
 	before := g.store.Stats().Waiting
 	g.cut.RLock()
 	second := pub.sendPublish("t", strings.Repeat("x", largeBatch), 1)
@@ -169,8 +171,9 @@ func TestCutter(t *testing.T) {
 	b.await("it was handed over", func() bool { return g.store.Stats().Waiting >= before+largeBatch })
 	release()
 	cancel()
-	pub.expectAck(packet.PUBACK, first)
-	pub.expectAck(packet.PUBACK, second)
+	for _, id := range []packet.ID{first, waiting, second} {
+		pub.expectAck(packet.PUBACK, id)
+	}
 }
 
 // A QoS 1 subscriber of a persistent session, and who else waits, in order: nothing overtakes.
