@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"mqttbench/broker/packet"
 )
 
 var update = flag.Bool("update", false, "write conformance.md anew")
@@ -256,6 +258,100 @@ var statements = []statement{
 	{"", "7.0.0-2", "No extension is needed to work with others.", "TestPahoGo TestMosquittoClients TestPythonPaho", ""},
 }
 
+// A codeUse is a Reason Code that a server may send, and the tests that show where ours does.
+type codeUse struct {
+	code  packet.ReasonCode
+	ident string // Its name in package packet.
+	tests string // Empty: it is not sent, and why says so.
+	why   string
+}
+
+const offered = "What it is for is offered."
+
+var codeUses = []codeUse{
+	{0x00, "Success", "TestConnectAllVersions TestDeliver", ""},
+	{0x01, "GrantedQoS1", "TestSubackCodes TestDeliver", "Its number is the QoS."},
+	{0x02, "GrantedQoS2", "TestSubackCodes TestDeliver", "Its number is the QoS."},
+	{0x10, "NoMatchingSubscribers", "TestResubscribeAndUnsubscribe TestSharedPreference", ""},
+	{0x11, "NoSubscriptionExisted", "TestResubscribeAndUnsubscribe TestUnsubscribeFinishes", ""},
+	{0x18, "ContinueAuthentication", "TestEnhancedAuthentication", ""},
+	{0x80, "UnspecifiedError", "", "There is always a code that says more. 3.1.1's SUBACK has only this one: TestSubackCodes."},
+	{0x81, "MalformedPacket", "TestProtocolErrors packet.TestRefusals", ""},
+	{0x82, "ProtocolError", "TestRule20ProtocolErrors TestProtocolErrors", ""},
+	{0x83, "ImplementationSpecificError", "", "No packet that is right is refused for a reason of our own."},
+	{0x84, "UnsupportedProtocolVersion", "TestUnknownVersion", ""},
+	{0x85, "ClientIdentifierNotValid", "TestConnectRefused TestLastWordsAreHeard", "In 3.1.1 and 3.1; version 5 clients are given one."},
+	{0x86, "BadUserNameOrPassword", "TestConnectRefused TestPasswordFile", ""},
+	{0x87, "NotAuthorized", "TestSubackCodes TestAnswersAreBare TestEnhancedAuthenticationRefused", ""},
+	{0x88, "ServerUnavailable", "", "A server that is not available does not listen."},
+	{0x89, "ServerBusy", "", "Quota exceeded says of what there is too much."},
+	{0x8A, "Banned", "TestConnectRefused", "By Options.Authenticate."},
+	{0x8B, "ServerShuttingDown", "TestShutdown", ""},
+	{0x8C, "BadAuthenticationMethod", "TestConnectRefused TestEnhancedAuthenticationRefused", ""},
+	{0x8D, "KeepAliveTimeout", "TestKeepAlive TestServerKeepAlive", ""},
+	{0x8E, "SessionTakenOver", "TestTakeOver", ""},
+	{0x8F, "TopicFilterInvalid", "TestLimitTopicLevels", ""},
+	{0x90, "TopicNameInvalid", "TestLimitTopicLevels", ""},
+	{0x91, "PacketIdentifierInUse", "", "A PUBLISH whose identifier is in use is the same message again [MQTT-4.3.3-10]; other requests are answered before the next is read."},
+	{0x92, "PacketIdentifierNotFound", "TestUnknownIdentifiers TestRule06PubrelAgain", ""},
+	{0x93, "ReceiveMaximumExceeded", "TestRule11ReceiveMaximumExceeded", ""},
+	{0x94, "TopicAliasInvalid", "TestProtocolErrors TestNoTopicAliases", ""},
+	{0x95, "PacketTooLarge", "TestPacketTooLarge TestMaximumPacketSizeOfClient", ""},
+	{0x96, "MessageRateTooHigh", "", "Rates are not limited; what a session cannot hold is Quota exceeded."},
+	{0x97, "QuotaExceeded", "TestSessionFull TestMaxClients TestLimitSubscriptions TestRule24AckIsOwnership", ""},
+	{0x98, "AdministrativeAction", "TestRecheck", ""},
+	{0x99, "PayloadFormatInvalid", "TestCheckPayload", ""},
+	{0x9A, "RetainNotSupported", "TestRule21Will", ""},
+	{0x9B, "QoSNotSupported", "", offered},
+	{0x9C, "UseAnotherServer", "", "There is no other."},
+	{0x9D, "ServerMoved", "", "There is no other."},
+	{0x9E, "SharedSubscriptionsNotSupported", "", offered},
+	{0x9F, "ConnectionRateExceeded", "TestLimitConnectRate", ""},
+	{0xA0, "MaximumConnectTime", "", "There is none."},
+	{0xA1, "SubscriptionIdentifiersNotSupported", "", offered},
+	{0xA2, "WildcardSubscriptionsNotSupported", "", offered},
+}
+
+// Every Reason Code that the specification knows is listed, but those that only clients send; and what is said not to be
+// sent stands nowhere in the broker.
+func TestConformanceOfReasonCodes(t *testing.T) {
+	exists := testNames(t, map[string]string{"": ".", "packet.": "packet"})
+	sources, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var broker []byte
+	for _, file := range sources {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		broker = append(broker, text...)
+	}
+	listed := map[packet.ReasonCode]bool{packet.DisconnectWithWill: true, packet.ReAuthenticate: true} // Of clients.
+	for _, u := range codeUses {
+		listed[u.code] = true
+		for _, name := range strings.Fields(u.tests) {
+			if !exists[name] {
+				t.Errorf("%v: there is no test %s", u.code, name)
+			}
+		}
+		used := regexp.MustCompile(`packet\.` + u.ident + `\b`).Match(broker)
+		if u.tests == "" && (used || u.why == "") {
+			t.Errorf("%v is sent, or there is no reason why not", u.code)
+		}
+	}
+	for n := range 256 {
+		code := packet.ReasonCode(n)
+		if known := !strings.HasPrefix(code.String(), "Reason Code 0x"); known != listed[code] {
+			t.Errorf("0x%02X: in the table: %v; in the specification: %v", n, listed[code], known)
+		}
+	}
+}
+
 // numbers5 and numbers3 are all statements that the specifications number, by section: 1 to the figure
 // that follows, unless it says from where. Their appendices list them; 5.0's calls 4.2-1 of the text
 // 4.2.0-1, and 3.1.1's prints 3.8.3-4 with a slip.
@@ -396,7 +492,14 @@ func conformancePage() []byte {
 		}
 		fmt.Fprintf(&covered, "| %s | %s | %s | %s |\n", five, three, meaning, strings.Join(strings.Fields(s.tests), ", "))
 	}
-	var b bytes.Buffer
+	var b, codes bytes.Buffer
+	for _, u := range codeUses {
+		tests := strings.Join(strings.Fields(u.tests), ", ")
+		if tests == "" {
+			tests = "Not sent."
+		}
+		fmt.Fprintf(&codes, "| 0x%02X | %v | %s | %s |\n", uint8(u.code), u.code, tests, u.why)
+	}
 	fmt.Fprintf(&b, `<!-- Made by "go test ./broker -run Conformance -update" from conformance_test.go. Do not edit. -->
 
 # Conformance
@@ -423,7 +526,14 @@ brokers, is told by suites/run.
 
 | 5.0 | 3.1.1 | Meaning | Why |
 |---|---|---|---|
+%s
+## Reason Codes
+
+Those that a server may send [v5 2.4].
+
+| | Reason Code | Tests | |
+|---|---|---|---|
 %s`, len(strings.Fields(clientsOnly5)), len(strings.Fields(clientsOnly3)), len(with[0]), len(with[1]), len(without[0]), len(without[1]),
-		covered.String(), not.String())
+		covered.String(), not.String(), codes.String())
 	return b.Bytes()
 }
