@@ -345,18 +345,27 @@ func TestCorpusCatches(t *testing.T) {
 		left[x.name] = true
 	}
 	var running sync.WaitGroup
-	for _, x := range cases { // All at once: they mostly wait.
+	room := make(chan struct{}, together)
+	for _, x := range cases {
 		for name := range left {
 			if strings.HasPrefix(name, x.scenario) {
 				delete(left, name)
 			}
 		}
+		room <- struct{}{}
 		running.Go(func() {
+			defer func() { <-room }()
 			args := []string{"scenarios", "--only", x.scenario, "--broker-cmd", command("broken")}
 			if x.bug != "" {
 				args = []string{"scenarios", "--only", x.scenario, "--broker", newSick(t, c.URL, bugs[x.bug])}
 			}
 			code, stdout, stderr := mqttbench(t.Context(), args...)
+			for range 3 { // On a machine that is too busy a run has no time for its faults; one that had them is judged.
+				if !strings.Contains(stdout, "  nothing  ") || code == exitBroken && strings.Contains(stdout, x.says) {
+					break
+				}
+				code, stdout, stderr = mqttbench(t.Context(), args...)
+			}
 			if code != exitBroken || strings.Count(stdout, ": FAIL\n") != 1 || !strings.Contains(stdout, x.says) {
 				t.Errorf("%s, of a broker in which %s: exit code %d, want %q\n%s%s", x.scenario, x.bug, code, x.says, stdout, stderr)
 			}

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -24,8 +27,15 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == testBroker {
 		os.Exit(runTestBroker(os.Args[2]))
 	}
+	// The runs of these tests mostly wait for time to pass: several have room on a CPU.
+	flag.Parse()
+	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
+		parallel.Value.Set(strconv.Itoa(testsPerCPU * runtime.GOMAXPROCS(0)))
+	}
 	os.Exit(m.Run())
 }
+
+const testsPerCPU = 3
 
 // mqttbench is the program without a process of its own.
 func mqttbench(ctx context.Context, args ...string) (code int, stdout, stderr string) {
@@ -156,6 +166,7 @@ func TestMainJob(t *testing.T) {
 
 // TestJSON: with --json, standard output is JSON and nothing else.
 func TestJSON(t *testing.T) {
+	t.Parallel()
 	code, stdout, stderr := mqttbench(t.Context(), "--json", "--charts=false", "--clients", "4", "--rate", "50", "--warmup", "0s", "--duration", "300ms", "--out", t.TempDir()+"/r")
 	var got struct{ Summary result.Summary }
 	if err := json.Unmarshal([]byte(stdout), &got); err != nil || !measured(code) {
@@ -168,6 +179,7 @@ func TestJSON(t *testing.T) {
 
 // TestInterruptedRun: Ctrl-C is exit code 130, and what was measured is there.
 func TestInterruptedRun(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { // Interrupt as soon as something has been delivered.
@@ -190,6 +202,7 @@ func TestInterruptedRun(t *testing.T) {
 
 // TestCompareCommand sets two runs side by side.
 func TestCompareCommand(t *testing.T) {
+	t.Parallel()
 	dirs := []string{filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")}
 	for i, dir := range dirs {
 		rate := []string{"100", "200"}[i]

@@ -12,6 +12,7 @@ import (
 
 // Every run leaves its page; report makes it anew, elsewhere if asked, and one more that compares several.
 func TestReportCommand(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	dirs, rates := []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}, []string{"100", "200"}
 	for i, d := range dirs {
@@ -52,6 +53,7 @@ func TestReportCommand(t *testing.T) {
 }
 
 func TestReportRefuses(t *testing.T) {
+	t.Parallel()
 	dirs := []string{filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")}
 	for i, d := range dirs {
 		if code, stdout, stderr := mqttbench(t.Context(), "--quiet", "--charts=false", "--clients", "4", "--payload", []string{"20", "40"}[i], "--rate", "100", "--warmup", "0s", "--duration", "200ms", "--out", d); !measured(code) {

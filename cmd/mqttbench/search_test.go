@@ -15,6 +15,7 @@ import (
 // TestSearchCommand: up to a limit that any broker reaches. Every run is there to be looked at, and the limit is confirmed
 // in three of them.
 func TestSearchCommand(t *testing.T) {
+	t.Parallel()
 	if measure.RaceBuild {
 		t.Skip("every run of a race build is INVALID, and a search rightly believes none of them")
 	}
@@ -55,6 +56,7 @@ func TestSearchCommand(t *testing.T) {
 
 // TestSearchTable: what nobody can carry is said in words, too, with the reason.
 func TestSearchTable(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	args := []string{"search", "--slo", "max<1ns", "--rate", "64", "--charts=false", "--out", out, "--clients", "2", "--warmup", "0s", "--duration", "50ms", "--pause", "0s"}
 	code, stdout, stderr := mqttbench(t.Context(), args...)

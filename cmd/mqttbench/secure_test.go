@@ -23,9 +23,11 @@ func short(dir string, args ...string) []string {
 
 // TestTransports reaches the built-in broker in every way, with both engines. Over TLS its certificate is checked.
 func TestTransports(t *testing.T) {
+	t.Parallel()
 	for _, client := range []string{"native", "paho"} {
 		for name := range transports {
 			t.Run(name+"/"+client, func(t *testing.T) {
+				t.Parallel()
 				dir := filepath.Join(t.TempDir(), "run")
 				code, stdout, stderr := mqttbench(t.Context(), short(dir, "--transport", name, "--client", client)...)
 				if !measured(code) || !strings.Contains(stdout, "QoS 1 kept") {

@@ -11,6 +11,10 @@ import (
 
 // TestSelftest: the instrument finds what is injected, on this machine, now.
 func TestSelftest(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it times; what could race in it, other tests run")
+	}
+	t.Parallel()
 	code, stdout, stderr := mqttbench(t.Context(), "selftest", "--quick", "--keep", t.TempDir())
 	if code != exitKept || stderr != "" || strings.Contains(stdout, "FAIL") || strings.Count(stdout, ": ok\n") < 8 {
 		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
@@ -53,6 +57,7 @@ func TestSelftestCanFail(t *testing.T) {
 
 // TestScenarios: our own broker stands the whole corpus.
 func TestScenarios(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("short")
 	}

@@ -50,6 +50,7 @@ func readRuns(t *testing.T, dir string) (runs []*result.Run) {
 // TestSeries runs two brokers with two QoS levels, twice: four settings in two blocks, each run in a folder of its own and
 // with a broker of its own; the runs of a block are pairs and have one schedule.
 func TestSeries(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	args := append([]string{"compare", "--broker", "builtin", "--broker-cmd", command("other"), "--qos", "0,1", "--repeat", "2", "--seed", "7", "--json", "--out", out}, tiny...)
 	code, stdout, stderr := mqttbench(t.Context(), args...)
@@ -107,6 +108,7 @@ func TestSeries(t *testing.T) {
 
 // TestSeriesOrder: the seed decides the order, and the same seed decides the same.
 func TestSeriesOrder(t *testing.T) {
+	t.Parallel()
 	names := func(dir string) (names []string) {
 		args := append([]string{"--qos", "0,1,2", "--seed", "3", "--quiet", "--out", dir}, tiny...)
 		if code, stdout, stderr := mqttbench(t.Context(), args...); !measured(code) || !strings.Contains(stdout, "QoS 2") {
@@ -125,6 +127,7 @@ func TestSeriesOrder(t *testing.T) {
 
 // TestBrokerCommand is a single run with a broker of its own. {dir} is an empty folder below the run's.
 func TestBrokerCommand(t *testing.T) {
+	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "run")
 	script := filepath.Join(t.TempDir(), "broker.sh")
 	// A script in between: the broker is whoever listens.
@@ -154,6 +157,7 @@ func TestBrokerCommand(t *testing.T) {
 
 // TestMosquitto runs against the broker that is most often found.
 func TestMosquitto(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("mosquitto"); err != nil {
 		t.Skip("mosquitto is not installed")
 	}
@@ -172,6 +176,7 @@ func TestMosquitto(t *testing.T) {
 
 // TestBrokerCommandFails: a broker that does not start is one clear line, exit code 2, and what it said is kept.
 func TestBrokerCommandFails(t *testing.T) {
+	t.Parallel()
 	for _, series := range [][]string{nil, {"--repeat", "2"}} {
 		out := filepath.Join(t.TempDir(), "out")
 		args := append([]string{"--broker-cmd", "no=sh -c 'echo I will not; exit 3' {port}", "--out", out}, tiny...)
@@ -184,6 +189,7 @@ func TestBrokerCommandFails(t *testing.T) {
 
 // TestInterruptedSeries: what came to its end is compared, what did not is kept and said to be left out.
 func TestInterruptedSeries(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { // Interrupt the third run as soon as it measures.

@@ -114,6 +114,7 @@ func TestNonsenseOfSeries(t *testing.T) {
 
 // TestSweep runs one broker at two rates, twice each.
 func TestSweep(t *testing.T) {
+	t.Parallel()
 	if measure.RaceBuild {
 		t.Skip("every run of a race build is INVALID")
 	}
@@ -142,6 +143,7 @@ func TestSweep(t *testing.T) {
 // TestSweepFindsItsLevels: without --levels and --capacity, 100 % is what a rough search found. An SLO that nobody can meet
 // has no 100 %, and that is said.
 func TestSweepFindsItsLevels(t *testing.T) {
+	t.Parallel()
 	if measure.RaceBuild {
 		t.Skip("every run of a race build is INVALID")
 	}

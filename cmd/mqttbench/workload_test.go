@@ -145,14 +145,7 @@ func TestDocumentedTotals(t *testing.T) {
 
 // TestSmall carries out a workload of every kind, made small by flags, and demands exact counts of each.
 func TestSmall(t *testing.T) {
-	b, err := broker.New(broker.Options{Listen: []string{"tcp://127.0.0.1:0"}})
-	if err == nil {
-		err = b.Start()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
+	t.Parallel()
 	for _, c := range []struct{ name, flags string }{
 		{"mqttbs-conn-1m", "--clients 40 --connect-rate 1000"},
 		{"mqttbs-fanout-250k", "--publishers 2 --subscribers 10 --rate 50"},
@@ -172,6 +165,15 @@ func TestSmall(t *testing.T) {
 		{"versions/mqtt-5", "--publishers 10 --subscribers 10 --rate 200"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b, err := broker.New(broker.Options{Listen: []string{"tcp://127.0.0.1:0"}}) // Of its own: the names of some workloads are the same in all runs.
+			if err == nil {
+				err = b.Start()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
 			dir := filepath.Join(t.TempDir(), "run")
 			args := append([]string{"run", c.name}, strings.Fields(c.flags+" --warmup 100ms --duration 400ms --quiet --charts=false")...)
 			code, stdout, stderr := mqttbench(t.Context(), append(args, "--broker", b.Addrs()[0], "--out", dir)...)
@@ -223,6 +225,7 @@ func counted(t *testing.T, name, dir string) {
 
 // TestFamily carries out all variants of a user's own file, which changes one that is shipped.
 func TestFamily(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file, out := filepath.Join(dir, "mine.yaml"), filepath.Join(dir, "out")
 	text := "name: mine\ndescription: Mine.\nextends: xs-p2p\npublishers: 5\nsubscribers: 5\nrate: 100\nwarmup: 0s\nduration: 300ms\n"
