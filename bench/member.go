@@ -309,7 +309,8 @@ func (p *publisher) depart() {
 type subscriber struct {
 	*member
 	number     int
-	first      int64 // First deliveries.
+	first      int64 // First deliveries,
+	waited     int64 // and their response times together, ns.
 	filters    []string
 	ledger     *measure.Subscriber
 	probes     int // Probes that have come.
@@ -378,6 +379,7 @@ func (s *subscriber) receive(r *client.Reception) {
 		due := w.due(stamp.Stream, stamp.Seq, sent)
 		w.rec.Seen(due, sent, r.Now, len(r.Payload))
 		s.first++
+		s.waited += r.Now - due
 		if s.unproven {
 			s.unproven = false
 			w.sessions.kept++

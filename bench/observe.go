@@ -1,7 +1,9 @@
 package bench
 
 import (
+	"cmp"
 	"math"
+	"slices"
 
 	"mqttbench/bench/result"
 )
@@ -17,6 +19,7 @@ func (r *run) observe(s *result.Summary) {
 	s.Wills = r.observedWills()
 	s.Retained = r.observedRetained()
 	s.Shared = r.observedShares()
+	s.Slowest = r.slowest()
 	last := &s.Contracts[len(s.Contracts)-1]
 	find := func(class result.Class, n int64) {
 		if n > 0 {
@@ -112,4 +115,27 @@ func (r *run) observedShares() *result.Shared {
 		x.Variation = math.Sqrt(squares/float64(len(counts))) / x.Mean
 	}
 	return x
+}
+
+// muchSlower is how many times the mean response time of a subscriber must be that of the others to be told.
+const muchSlower = 10
+
+// slowest is the subscriber that waited longest for its messages, if it stands out; nil: none does.
+func (r *run) slowest() *result.Slowest {
+	var all []*subscriber
+	for _, s := range r.subs {
+		if s.first > 0 {
+			all = append(all, s)
+		}
+	}
+	if len(all) < 3 {
+		return nil
+	}
+	mean := func(s *subscriber) float64 { return float64(s.waited) / float64(s.first) / 1e9 }
+	slices.SortFunc(all, func(a, b *subscriber) int { return cmp.Compare(mean(a), mean(b)) })
+	last, others := all[len(all)-1], mean(all[(len(all)-1)/2])
+	if mean(last) < muchSlower*others || others <= 0 {
+		return nil
+	}
+	return &result.Slowest{Subscriber: r.plan.SubscriberID(last.number), Mean: mean(last), Others: others, Delivered: last.first}
 }

@@ -156,3 +156,19 @@ func TestSessionsReturn(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowest: who waits much longer than the others is named, and nobody is if all wait alike.
+func TestSlowest(t *testing.T) {
+	p := plan.Plan{Publishers: 1, Subscribers: 4, Pattern: plan.FanOut, Duration: 1, Run: "x"}.WithDefaults()
+	r := &run{plan: &p}
+	for i, ms := range []int64{1, 2, 400, 1} {
+		r.subs = append(r.subs, &subscriber{number: i, first: 10, waited: 10 * ms * 1e6})
+	}
+	if got, want := r.slowest(), (result.Slowest{Subscriber: "mbxs2", Delivered: 10, Mean: 0.4, Others: 0.001}); got == nil || *got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	r.subs[2].waited = 10 * 3e6
+	if got := r.slowest(); got != nil {
+		t.Errorf("%+v", got)
+	}
+}

@@ -100,7 +100,7 @@ func TestShipped(t *testing.T) {
 }
 
 // listFlags are the flags of lists: each of a list is said with the flag once more.
-var listFlags = map[string]string{"faults": "fault", "user_properties": "user-property", "groups": "group", "flows": "flow", "stages": "stages"}
+var listFlags = map[string]string{"faults": "fault", "user_properties": "user-property", "connect_user_properties": "connect-user-property", "groups": "group", "flows": "flow", "stages": "stages"}
 
 // TestSchemaOfLists: what the schema allows in a group, a flow and a stage, the reader takes, and nothing else.
 func TestSchemaOfLists(t *testing.T) {

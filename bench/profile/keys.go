@@ -72,6 +72,8 @@ var keys = map[string]kind{
 	"maximum_packet_size":    whole(1, math.MaxUint32),
 	"topic_alias":            truth,
 	"topic_alias_maximum":    whole(1, math.MaxUint16),
+	"request_response_info":  truth,
+	"request_problem_info":   truth,
 	"no_local":               truth,
 	"retain_handling":        level,
 	"subscription_id":        whole(1, 268_435_455),
@@ -96,11 +98,12 @@ var lists = map[string]struct {
 	flag string
 	each func(r *reader, what string, n ast.Node) (string, error) // One of the list as the text of the flag.
 }{
-	"faults":          {"fault", (*reader).oneText},
-	"user_properties": {"user-property", (*reader).oneText},
-	"groups":          {"group", fields(groupKeys)},
-	"flows":           {"flow", fields(flowKeys)},
-	"stages":          {"stages", fields(stageKeys)},
+	"faults":                  {"fault", (*reader).oneText},
+	"user_properties":         {"user-property", (*reader).oneText},
+	"connect_user_properties": {"connect-user-property", (*reader).oneText},
+	"groups":                  {"group", fields(groupKeys)},
+	"flows":                   {"flow", fields(flowKeys)},
+	"stages":                  {"stages", fields(stageKeys)},
 }
 
 // groupKeys, flowKeys and stageKeys are what may be said of a group of clients, of the messages from one to another, and of a

@@ -44,6 +44,9 @@ func observations(s *result.Summary) (all []observation) {
 	if x := s.Shared; x != nil {
 		add("shares", false, "%s had from %s to %s deliveries each, %.1f in the mean; they vary by %.1f %%", plural(x.Members, "member"), count(x.Least), count(x.Most), x.Mean, 100*x.Variation)
 	}
+	if x := s.Slowest; x != nil {
+		add("slowest", false, "subscriber %s waited %s in the mean for its %s; the others %s", x.Subscriber, seconds(x.Mean), plural(x.Delivered, "message"), seconds(x.Others))
+	}
 	if x := s.Objectives; x != nil && x.Met {
 		add("SLO", false, "%s: met", x.Text)
 	} else if x != nil {

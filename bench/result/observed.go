@@ -45,3 +45,11 @@ type Objectives struct {
 	Met  bool   `json:"met"`
 	Why  string `json:"why,omitempty"` // Not met.
 }
+
+// Slowest is a subscriber that waited much longer for its messages than the others.
+type Slowest struct {
+	Subscriber string  `json:"subscriber"`
+	Delivered  int64   `json:"delivered"`
+	Mean       float64 `json:"mean_response_s"`
+	Others     float64 `json:"others_mean_response_s"` // The median of the means of the others.
+}

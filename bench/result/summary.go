@@ -14,6 +14,7 @@ type Summary struct {
 	Wills      *Wills      `json:"wills,omitempty"`
 	Retained   *Retained   `json:"retained,omitempty"`
 	Shared     *Shared     `json:"shared,omitempty"`
+	Slowest    *Slowest    `json:"slowest,omitempty"` // nil: no subscriber stands out.
 	Objectives *Objectives `json:"objectives,omitempty"`
 
 	Contracts []Contract `json:"contracts"` // One per QoS level that was published with, ascending.

@@ -48,6 +48,9 @@ type people struct {
 	topicAlias        bool
 	topicAliasMaximum uint16
 	userProperties    []string
+	connectProperties []string
+	responseInfo      bool
+	problemInfo       bool
 	expiry            time.Duration
 	contentType       string
 	responseTopic     string
@@ -90,6 +93,9 @@ func (p *people) flags(f *pflag.FlagSet) {
 	f.BoolVar(&p.topicAlias, "topic-alias", false, "")
 	f.Uint16Var(&p.topicAliasMaximum, "topic-alias-maximum", 0, "")
 	f.StringArrayVar(&p.userProperties, "user-property", nil, "")
+	f.StringArrayVar(&p.connectProperties, "connect-user-property", nil, "")
+	f.BoolVar(&p.responseInfo, "request-response-info", false, "")
+	f.BoolVar(&p.problemInfo, "request-problem-info", true, "")
 	f.DurationVar(&p.expiry, "message-expiry", 0, "")
 	f.StringVar(&p.contentType, "message-content-type", "", "")
 	f.StringVar(&p.responseTopic, "message-response-topic", "", "")
@@ -122,7 +128,7 @@ func alias(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 
 // version5 are the flags that mean something in MQTT 5 alone.
 var version5 = []string{
-	"session-expiry", "receive-maximum", "maximum-packet-size", "topic-alias", "topic-alias-maximum", "user-property", "message-expiry",
+	"session-expiry", "receive-maximum", "maximum-packet-size", "topic-alias", "topic-alias-maximum", "user-property", "connect-user-property", "request-response-info", "request-problem-info", "message-expiry",
 	"message-content-type", "message-response-topic", "message-correlation", "message-utf8", "no-local", "retain-handling", "subscription-id", "will-delay",
 }
 
@@ -227,6 +233,10 @@ func (s *settings) checkPeople(f *pflag.FlagSet) error {
 		key, _, ok := strings.Cut(t, "=")
 		refuse(!ok || key == "", "--user-property %q is not NAME=VALUE", t)
 	}
+	for _, t := range s.connectProperties {
+		key, _, ok := strings.Cut(t, "=")
+		refuse(!ok || key == "", "--connect-user-property %q is not NAME=VALUE", t)
+	}
 	if n := len(s.credentials); n > 0 && len(errs) == 0 {
 		p := s.plan()
 		refuse(n < p.Clients(), "%s: %d lines for %d clients: each needs one of its own", s.credentialsFile, n, p.Clients())
@@ -284,6 +294,19 @@ func (s *settings) configure(cfg *bench.Config) {
 	}
 	number(&x.Connect, packet.PropReceiveMaximum, uint32(s.receiveMaximum))
 	number(&x.Connect, packet.PropMaximumPacketSize, s.maximumPacketSize)
+	if s.responseInfo {
+		number(&x.Connect, packet.PropRequestResponseInformation, 1)
+	}
+	if !s.problemInfo {
+		x.Connect = packet.AppendProp(x.Connect, packet.Prop{ID: packet.PropRequestProblemInformation, N: 0})
+	}
+	user := func(to *packet.Props, texts []string) {
+		for _, t := range texts {
+			key, value, _ := strings.Cut(t, "=")
+			*to = packet.AppendProp(*to, packet.Prop{ID: packet.PropUserProperty, Key: []byte(key), B: []byte(value)})
+		}
+	}
+	user(&x.Connect, s.connectProperties)
 	if s.topicAlias || s.topicAliasMaximum > 0 || len(x.Connect) > 0 {
 		cfg.Client.Extra = &x
 	}
@@ -294,10 +317,7 @@ func (s *settings) configure(cfg *bench.Config) {
 	text(&cfg.Props, packet.PropContentType, s.contentType)
 	text(&cfg.Props, packet.PropResponseTopic, s.responseTopic)
 	text(&cfg.Props, packet.PropCorrelationData, s.correlation)
-	for _, t := range s.userProperties {
-		key, value, _ := strings.Cut(t, "=")
-		cfg.Props = packet.AppendProp(cfg.Props, packet.Prop{ID: packet.PropUserProperty, Key: []byte(key), B: []byte(value)})
-	}
+	user(&cfg.Props, s.userProperties)
 	number(&cfg.SubscribeProps, packet.PropSubscriptionIdentifier, s.subscriptionID)
 	cfg.Subscription = client.Subscription{NoLocal: s.noLocal, RetainHandling: uint8(s.retainHandling)}
 	cfg.Personal = s.personal(&cfg.Plan)

@@ -114,7 +114,7 @@ func TestPeople(t *testing.T) {
 	code, stdout, stderr := mqttbench(t.Context(), "--broker", b.Addrs()[0], "--mqtt", "5", "--qos", "1", "--clients", "10", "--rate", "200", "--warmup", "100ms", "--limit", "100",
 		"--credentials", csv, "--message-file", body, "--payload", "16", "--payload-max", "200", "--topic", "t/%u/%s/%c", "--topic-alias", "--user-property", "a=b",
 		"--message-expiry", "1m", "--message-content-type", "text/plain", "--subscription-id", "7", "--will-watchers", "2", "--offline-for", "150ms", "--offline-abrupt", "--offline-who", "publishers",
-		"--retain-handling", "1", "--slo", "delivered>=1,max<1h", "--quiet", "--charts=false", "--out", out)
+		"--retain-handling", "1", "--connect-user-property", "c=d", "--request-response-info", "--request-problem-info=false", "--slo", "delivered>=1,max<1h", "--quiet", "--charts=false", "--out", out)
 	if !measured(code) || !strings.Contains(stdout, "10 received of 10 that 2 watchers were owed") || !strings.Contains(stdout, "delivered>=1,max<1h: met") {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}

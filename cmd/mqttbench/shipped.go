@@ -174,6 +174,9 @@ func (t *shippedTable) cell(broker string, r *result.Run, err error) string {
 	if x := s.Shared; x != nil {
 		parts = append(parts, fmt.Sprintf("shares %d to %d", x.Least, x.Most))
 	}
+	if x := s.Slowest; x != nil {
+		parts = append(parts, fmt.Sprintf("slowest waited %.3g s, others %.2g s", x.Mean, x.Others))
+	}
 	return strings.Join(parts, "; ")
 }
 

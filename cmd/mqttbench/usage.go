@@ -104,7 +104,9 @@ MQTT 5 (all need --mqtt 5)
       --topic-alias          publish with Topic Aliases, as far as the broker allows
       --topic-alias-maximum N, --receive-maximum N, --maximum-packet-size N
                              what every client allows the broker
-      --user-property N=V    of every PUBLISH; repeated for more
+      --user-property N=V    of every PUBLISH; repeated for more. --connect-user-property N=V: of every CONNECT
+      --request-response-info, --request-problem-info=false
+                             likewise
       --message-expiry D, --message-content-type T, --message-response-topic T, --message-correlation T, --message-utf8
                              the other properties of every PUBLISH
       --no-local, --retain-handling 0|1|2, --subscription-id N
