@@ -45,7 +45,7 @@ func (m *member) leave(d plan.Departure) {
 	}
 	m.leaving, m.back = true, m.worker.run.start+d.At+d.Down
 	if d.Abrupt {
-		m.worker.run.wills.cut(m.number)
+		m.worker.run.wills.cut(m.number, d.Down)
 		m.client.Cut()
 	} else {
 		m.client.Disconnect()

@@ -82,11 +82,27 @@ func TestWillsThatLie(t *testing.T) {
 	r := &run{plan: &p, wills: newWills(&p)}
 	w := &watcher{got: []uint32{0, 3}}
 	r.members = []*member{{number: 0}, {number: 1}, {number: 2, watch: w}}
-	r.wills.cut(0)
-	r.wills.cut(1)
+	r.wills.cut(0, 0)
+	r.wills.cut(1, 0)
 	r.wills.mayCome(1)
 	if got, want := *r.observedWills(), (result.Wills{Watchers: 1, Expected: 2, Received: 3, Missing: 1, Uncalled: 1}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// TestWillDelay: a will whose client returns to its session in time must not come; one whose session has ended must.
+func TestWillDelay(t *testing.T) {
+	for _, c := range []struct {
+		session  plan.Session
+		away     time.Duration
+		due, may uint32
+	}{{plan.Persistent, time.Second, 0, 0}, {plan.Persistent, 5500 * time.Millisecond, 0, 1}, {plan.Persistent, 7 * time.Second, 1, 0}, {plan.Clean, time.Second, 1, 0}} {
+		p := plan.Plan{Version: 5, Publishers: 1, Duration: 1, PublisherSession: c.session, Wills: plan.Wills{Watchers: 1, Delay: plan.Duration(5 * time.Second)}}.WithDefaults()
+		x := newWills(&p)
+		x.cut(0, int64(c.away))
+		if due, may := x.fates[0].due.Load(), x.fates[0].may.Load(); due != c.due || may != c.may {
+			t.Errorf("%s, away for %v: due %d, perhaps %d; want %d, %d", c.session, c.away, due, may, c.due, c.may)
+		}
 	}
 }
 

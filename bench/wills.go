@@ -51,12 +51,21 @@ func (x *wills) bequeath(n int, o *client.Options) {
 	o.Extra = &e
 }
 
-// cut: client n is being cut off, so that its will falls due.
-func (x *wills) cut(n int) {
-	if n < len(x.fates) {
-		x.fates[n].cutAt.Store(transport.Clock())
+// cut: client n is being cut off, to be away for so long (ns), so that its will falls due: but not if its session goes on before the Will Delay
+// Interval is over, [v5 MQTT-3.1.3-9], and perhaps not if it goes on within a second after.
+func (x *wills) cut(n int, away int64) {
+	if n >= len(x.fates) {
+		return
+	}
+	delay := int64(x.plan.Wills.Delay)
+	switch goesOn := delay > 0 && x.plan.ClientSession(n) == plan.Persistent && !x.plan.Expires(); {
+	case goesOn && away < delay:
+	case goesOn && away < delay+int64(time.Second):
+		x.mayCome(n)
+	default:
 		x.fates[n].due.Add(1)
 	}
+	x.fates[n].cutAt.Store(transport.Clock())
 }
 
 // mayCome: the connection of client n has ended by itself.
