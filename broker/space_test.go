@@ -2,9 +2,15 @@ package broker
 
 import (
 	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"mqttbench/broker/packet"
 	"mqttbench/broker/store"
@@ -179,4 +185,69 @@ func TestPressure(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRealDiskFillsUp fills a real, small file system under a broker, with a publisher that does not stop. It needs the right to
+// mount one. No message is acknowledged that is not there after kill -9, and when there is room again it goes on.
+func TestRealDiskFillsUp(t *testing.T) {
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64m", "none", dir).CombinedOutput(); err != nil {
+		t.Skipf("mount: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
+			t.Errorf("umount: %s", out)
+		}
+	})
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 28<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := &life{&bench{&Server{}, t}, newVictim(t, store.OS, "epoll")}
+	f.v.dir = filepath.Join(dir, "data")
+	f.v.start()
+	t.Cleanup(func() { f.v.kill() })
+	f.addrs = []string{f.v.url}
+	f.connect(packet.V311, "sub", resume).subscribe("t", 1)
+	f.connect(packet.V311, "sub", resume).leave()
+	pub := f.connect(packet.V5, "pub")
+	acked, refused := 0, 0
+	publish := func() packet.ReasonCode {
+		return pub.publish("t", fmt.Sprint(acked, " ", strings.Repeat(".", 20_000)), 1)
+	}
+	for refused == 0 { // The disk has 36 MB, of which a tenth of 64 is to stay free.
+		switch code := publish(); code {
+		case packet.Success:
+			acked++
+		case packet.QuotaExceeded:
+			refused++
+		default:
+			t.Fatal(code)
+		}
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	for before := acked; acked < before+10; {
+		switch code := publish(); code {
+		case packet.Success:
+			acked++
+		case packet.QuotaExceeded:
+			refused++
+			time.Sleep(10 * time.Millisecond)
+		default:
+			t.Fatal(code)
+		}
+	}
+	t.Logf("%d were acknowledged, %d refused", acked, refused)
+	f.killed(0)
+	sub := f.connect(packet.V311, "sub", resume)
+	for i := range acked {
+		m := sub.expectAny()
+		if !strings.HasPrefix(string(m.Payload), fmt.Sprint(i, " ")) {
+			t.Fatalf("got %.10q, want %d", m.Payload, i)
+		}
+		sub.complete(m)
+	}
+	sub.sync()
 }

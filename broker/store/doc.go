@@ -50,6 +50,7 @@
 //
 //	mu         guards the groups. Held for a copy, never across I/O.
 //	notifyMu   serialises the calls of subscribers, and guards their list.
+//	measuring  lets one at a time look at the disk.
 //
 // They do not nest.
 package store

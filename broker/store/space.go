@@ -2,9 +2,18 @@ package store
 
 import "time"
 
-// lookAtDisk is how often the watchman asks how much room there is. In that time a fast disk takes a good part
-// of defaultMinFree, and not all of it.
+// lookAtDisk is how often the watchman asks how much room there is. The committer asks when it has written a good part
+// of what is to stay free.
 const lookAtDisk = 200 * time.Millisecond
+
+// written has the committer look at the disk now and then.
+func (s *Store) written(bytes int) {
+	s.unseen += uint64(bytes)
+	if s.unseen >= s.stride.Load() {
+		s.unseen = 0
+		s.measure()
+	}
+}
 
 // Scarce is a *ScarceError while the disk is nearly full, or nil. Whoever can refuse what would be stored should do so.
 func (s *Store) Scarce() error {
@@ -16,8 +25,11 @@ func (s *Store) Scarce() error {
 
 // measure asks how much room there is. A file system that does not know has enough.
 func (s *Store) measure() {
+	s.measuring.Lock()
+	defer s.measuring.Unlock()
 	free, total, err := s.free()
 	least := s.minFree(total)
+	s.stride.Store(max(least/16, 64<<10)) // What is written is written again as a table, and again when those are merged.
 	was := s.scarce.Load()
 	if was != nil {
 		least += least / 8 // So that it does not come and go with every file.

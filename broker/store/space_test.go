@@ -69,3 +69,22 @@ func TestMinFree(t *testing.T) {
 		t.Error("the file system was not asked")
 	}
 }
+
+// TestDiskIsWatched has the committer look at the disk the more often the more it writes: the watchman alone would
+// need a minute for as many looks.
+func TestDiskIsWatched(t *testing.T) {
+	var looks atomic.Int64
+	s := mustOpen(t, scratch(t), Options{Sync: OS, MinFree: 1 << 20, Free: func() (uint64, uint64, error) {
+		looks.Add(1)
+		return 1 << 40, 1 << 40, nil
+	}})
+	defer mustClose(t, s)
+	const writes = 300
+	for range writes {
+		appendSet(s, "k", string(make([]byte, 64<<10)))
+		mustFlush(t, s)
+	}
+	if n := looks.Load(); n < writes {
+		t.Errorf("%d looks for %d writes of 64 KiB", n, writes)
+	}
+}

@@ -26,8 +26,9 @@ type Store struct {
 	watched chan struct{} // Closed when the watchman has ended.
 
 	// Owned by the committer
-	mark  *mark
-	batch pebble.Batch
+	mark   *mark
+	batch  pebble.Batch
+	unseen uint64 // Bytes written since it looked at the disk.
 
 	mu sync.Mutex
 
@@ -39,6 +40,8 @@ type Store struct {
 	waiting int      // Bytes.
 	ended   error    // Why nothing is taken any more; nil while all is well.
 
+	measuring sync.Mutex // One measure at a time.
+
 	notifyMu sync.Mutex
 
 	// Guarded by notifyMu
@@ -49,8 +52,9 @@ type Store struct {
 	durable  atomic.Uint64
 	pressure atomic.Bool
 	scarce   atomic.Pointer[ScarceError]
-	running  atomic.Bool // Open has succeeded.
-	closing  atomic.Bool // Somebody closes the files.
+	stride   atomic.Uint64 // How many bytes may be written before the disk is looked at.
+	running  atomic.Bool   // Open has succeeded.
+	closing  atomic.Bool   // Somebody closes the files.
 	stats    counters
 }
 
@@ -253,6 +257,7 @@ func (s *Store) commit(g *group) {
 	s.stats.batches.Add(uint64(g.batches))
 	s.stats.bytes.Add(uint64(size))
 	s.giveBack(g, size)
+	s.written(size)
 	if s.isHealthy() {
 		s.notify(last, nil)
 	}
