@@ -215,6 +215,7 @@ func TestPropertiesForwarded(t *testing.T) {
 // A persistent session gets in order what it missed, QoS 0 excepted, for all versions;
 // with a payload small and large.
 func TestOfflineQueue(t *testing.T) {
+	sideBySide(t)
 	overDrivers(t, Options{}, func(t *testing.T, b *bench) {
 		const n = 300
 		for _, v := range versions {

@@ -182,6 +182,7 @@ sys.exit(0 if ok else 1)
 `
 
 func TestPythonPaho(t *testing.T) {
+	sideBySide(t)
 	const python = "/usr/bin/python3" // Debian's own, which sees Debian's packages.
 	if err := exec.Command(python, "-c", "import paho.mqtt.client").Run(); err != nil {
 		t.Skip("python3-paho-mqtt is not installed")

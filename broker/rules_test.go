@@ -92,6 +92,7 @@ func TestRule01IndependentIdentifiers(t *testing.T) {
 // Rule 2: a new message gets an identifier that is not in use, [v5 MQTT-2.2.1-4] [v3.1.1
 // MQTT-2.3.1-4]; also when all others have come round while one stays unacknowledged.
 func TestRule02UnusedIdentifier(t *testing.T) {
+	sideBySide(t)
 	raceless(t)
 	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
 		const n = 65535 + 200
@@ -302,6 +303,7 @@ func TestRule08ExpiryCountsDown(t *testing.T) {
 // subscriber's window is shut, its session is offline, resumes and is taken over, [v5 MQTT-4.6.0-5, 4.6.0-6]
 // [v3.1.1 MQTT-4.6.0-5, 4.6.0-6].
 func TestRule09Order(t *testing.T) {
+	sideBySide(t)
 	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
 		narrow := onlyIf(v == packet.V5, receiveMaximum(7))
 		b.connect(v, "sub", lasting, narrow).subscribe("a/#", 2)
@@ -374,6 +376,7 @@ func TestRule09Order(t *testing.T) {
 // Rule 9, too: CONNACK is the first packet, whatever is published meanwhile, [v5 MQTT-3.2.0-1] [v3.1.1
 // MQTT-3.2.0-1]. The QoS 0 message takes no lock, so it is the one that would get ahead.
 func TestRule09ConnackFirst(t *testing.T) {
+	sideBySide(t)
 	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
 		first := b.connect(v, "sub", lasting)
 		first.subscribe("a", 0)
@@ -622,6 +625,7 @@ func TestRule15Overlap(t *testing.T) {
 // Rule 16: when SUBACK has come the subscription holds, for publishers on every loop, [v5 MQTT-4.5.0-1, 3.8.4-1]
 // [v3.1.1 MQTT-4.5.0-1, 3.8.4-1]; and so do its replacement and its end.
 func TestRule16SubackIsEffective(t *testing.T) {
+	sideBySide(t)
 	overVersions(t, Options{Loops: 3}, func(t *testing.T, b *bench, v packet.Version) {
 		var pubs []*peer
 		for i := range 3 {
@@ -684,6 +688,7 @@ func TestRule17RetainAsPublished(t *testing.T) {
 // Rule 18: retained messages are sent all, however full queue and outbox are; and the store has a
 // budget in bytes.
 func TestRule18RetainedIsNotClipped(t *testing.T) {
+	sideBySide(t)
 	o := Options{SessionLimits: session.Limits{MaxQueued: 10}, Outbox: 32 << 10, MaxRetainedBytes: 2 << 20}
 	overVersions(t, o, func(t *testing.T, b *bench, v packet.Version) {
 		const n = 300
@@ -994,6 +999,7 @@ func TestRule23SharedFinishes(t *testing.T) {
 // MQTT-4.3.2-2, 4.5.0-1]: every message that was acknowledged is delivered, though its publisher is gone at once
 // and its subscriber is away, slow or taken over; and what is refused is not delivered.
 func TestRule24AckIsOwnership(t *testing.T) {
+	sideBySide(t)
 	o := Options{SessionLimits: session.Limits{MaxQueued: 40}, Outbox: 4 << 10}
 	overVersions(t, o, func(t *testing.T, b *bench, v packet.Version) {
 		for qos := packet.QoS(1); qos <= 2; qos++ {
@@ -1038,6 +1044,7 @@ func TestRule24AckIsOwnership(t *testing.T) {
 // Rule 25: a subscriber that does not read, at any QoS, slows nobody down, and what the broker holds for
 // it is bounded in messages and bytes.
 func TestRule25SlowConsumer(t *testing.T) {
+	sideBySide(t)
 	limits := session.Limits{MaxQueued: 200, MaxQueuedBytes: 400 << 10}
 	overVersions(t, Options{SessionLimits: limits, Outbox: 64 << 10}, func(t *testing.T, b *bench, v packet.Version) {
 		payload := strings.Repeat("x", 4000)
@@ -1086,6 +1093,7 @@ func TestRule25SlowConsumer(t *testing.T) {
 // Rule 26: a client is known by its whole Client Identifier, and by nothing shorter: identifiers that
 // share their first 23 or 255 bytes, differ in case, or collide in well-known hashes are different clients.
 func TestRule26WholeIdentifier(t *testing.T) {
+	sideBySide(t)
 	overVersions(t, Options{}, func(t *testing.T, b *bench, v packet.Version) {
 		long := strings.Repeat("c", 255)
 		ids := []string{

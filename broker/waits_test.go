@@ -36,7 +36,14 @@ func lessIfShort(n, short int) int {
 	return n
 }
 
-// besideIfWaiting is for the subtests of a test that may have called waits.
+// sideBySide runs the drivers and versions of a test beside each other, and nothing else beside them: for tests
+// that work hard, and would make those late that wait.
+func sideBySide(t *testing.T) {
+	t.Helper()
+	waiting.Store(t.Name(), true)
+}
+
+// besideIfWaiting is for the subtests of a test that may have called waits or sideBySide.
 func besideIfWaiting(parent, t *testing.T) {
 	if _, ok := waiting.Load(parent.Name()); ok {
 		t.Parallel()
