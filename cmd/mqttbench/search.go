@@ -63,20 +63,12 @@ func searchCommand(ctx context.Context, args []string, stdout, stderr io.Writer)
 		return err
 	}
 	var s search
-	f, err := s.parse(args)
-	if err != nil {
-		return inputError{err}
-	}
-	if err := s.provide(); err != nil {
-		return inputError{err}
-	}
-	b, err := s.newBatch(f, stderr)
+	b, err := s.beginMany(args, s.parse, stderr)
 	if err != nil {
 		return err
 	}
-	b.lenient = true
 	var found []finding
-	for _, v := range s.variants(f) {
+	for _, v := range s.variants(b.flags) {
 		var x finding
 		x.name, x.broker, x.qos = v.text(), v.source.label(), v.qos
 		x.bracket, err = b.search(ctx, v, s.slo, s.options)
@@ -165,16 +157,15 @@ func longEnough(v *settings, slo series.SLO) time.Duration {
 // show prints what was found, and all the runs that it was found with.
 func (s *search) show(c *result.Comparison, found []finding, stdout io.Writer) error {
 	o := s.showing()
-	err := o.draw(c)
+	var err error
 	if o.format == "json" {
-		err = errors.Join(err, s.showJSON(found, stdout))
+		err = errors.Join(o.draw(c), s.showJSON(found, stdout))
 	} else {
-		width, color := terminal(stdout)
-		err = errors.Join(err, report.Curve(stdout, c.Groups, levelWord(s.slo), width, color))
-		fmt.Fprintln(stdout)
+		var said []string
 		for _, x := range found {
-			fmt.Fprintln(stdout, bracketText(x.name, x.bracket, s.slo))
+			said = append(said, bracketText(x.name, x.bracket, s.slo))
 		}
+		err = o.showCurve(c, s.slo, said, stdout)
 	}
 	for _, x := range found {
 		if !x.bracket.Confirmed || x.bracket.Instrument {

@@ -59,18 +59,10 @@ func sweepCommand(ctx context.Context, args []string, stdout, stderr io.Writer) 
 		return err
 	}
 	var s sweep
-	f, err := s.parse(args)
-	if err != nil {
-		return inputError{err}
-	}
-	if err := s.provide(); err != nil {
-		return inputError{err}
-	}
-	b, err := s.newBatch(f, stderr)
+	b, err := s.beginMany(args, s.parse, stderr)
 	if err != nil {
 		return err
 	}
-	b.lenient = true
 	return b.conclude(s.runs(ctx, b), func(c *result.Comparison) error { return s.show(c, stdout, stderr) }, s.showing(), stdout)
 }
 
@@ -176,11 +168,9 @@ func (s *sweep) show(c *result.Comparison, stdout, stderr io.Writer) error {
 	if o.format != "table" {
 		return errors.Join(o.draw(c), o.print(c, stdout))
 	}
-	width, color := terminal(stdout)
-	err := errors.Join(o.draw(c), report.Curve(stdout, c.Groups, levelWord(s.slo), width, color))
-	fmt.Fprintln(stdout)
+	var said []string
 	for _, k := range knees(c.Groups, s.slo) {
-		fmt.Fprintln(stdout, bracketText(k.name, k.bracket, s.slo))
+		said = append(said, bracketText(k.name, k.bracket, s.slo))
 	}
-	return err
+	return o.showCurve(c, s.slo, said, stdout)
 }

@@ -121,7 +121,7 @@ func TestSweep(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	args := []string{"sweep", "--levels", "200,100", "--slo", "p50<1s,loss=0", "--repeat", "2", "--qos", "1", "--out", out, "--clients", "4", "--warmup", "0s", "--duration", "300ms", "--pause", "0s"}
 	code, stdout, stderr := mqttbench(t.Context(), args...)
-	if code != exitKept && code != exitInvalid || !strings.Contains(stdout, "100/s") || !strings.Contains(stdout, "SLO p50<1s,loss=0") {
+	if code != exitKept && code != exitInvalid || !strings.Contains(stdout, "100/s") || !strings.Contains(stdout, "SLO p50<1s,loss=0") || !strings.Contains(stdout, filepath.Join(out, "report.html")) {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	var rates []float64
