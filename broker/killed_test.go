@@ -19,7 +19,12 @@ type life struct {
 	v *victim
 }
 
+// newLife skips short tests: what happens in it is one thing after the other, which the race detector need not see.
 func newLife(t *testing.T) *life {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("kills processes")
+	}
 	v := newVictim(t, store.OS, "epoll")
 	v.start()
 	t.Cleanup(v.kill)

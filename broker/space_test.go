@@ -190,6 +190,9 @@ func TestPressure(t *testing.T) {
 // TestRealDiskFillsUp fills a real, small file system under a broker, with a publisher that does not stop. It needs the right to
 // mount one. No message is acknowledged that is not there after kill -9, and when there is room again it goes on.
 func TestRealDiskFillsUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("fills a disk")
+	}
 	dir := t.TempDir()
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64m", "none", dir).CombinedOutput(); err != nil {
 		t.Skipf("mount: %v: %s", err, out)
