@@ -300,7 +300,7 @@ func TestChartsAreDeterministic(t *testing.T) {
 		}
 	}
 	entries, err := os.ReadDir(a)
-	if err != nil || len(entries) != 18 {
+	if err != nil || len(entries) != 20 {
 		t.Fatalf("%v, %v", entries, err)
 	}
 	for _, e := range entries {
@@ -391,7 +391,7 @@ func TestCompareChartsByRates(t *testing.T) {
 		rates []float64
 		want  []string
 	}{
-		{[]float64{1000}, []string{"compare-latencies", "compare-throughput", "compare-latency", "compare-cost", "compare-verdicts"}},
+		{[]float64{1000}, []string{"compare-latencies", "compare-ratios", "compare-throughput", "compare-latency", "compare-cost", "compare-verdicts"}},
 		{[]float64{500, 1000, 2000}, []string{"compare-throughput", "compare-delivered", "compare-cost-curve", "compare-latency", "compare-cost", "compare-verdicts"}},
 	} {
 		var runs []*result.Run

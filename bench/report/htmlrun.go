@@ -38,7 +38,7 @@ func runPage(r *result.Run, base string) (*page, error) {
 	if dir := profileDir(r); dir != "" && flames == nil {
 		p.FlameNote = "The run left its profiles in " + dir + "; they were not there, or held no samples, when this page was made."
 	}
-	errs := []error{unread, unparsed, p.draw(percentileFigure(r), true), p.draw(timelineFigure(r), true), p.draw(heat, true)}
+	errs := []error{unread, unparsed, p.draw(percentileFigure(r), true), p.draw(timelineFigure(r), true), p.draw(heat, true), p.draw(recoveryFigure(r), false)}
 	p.live = liveRun(r)
 	return p, errors.Join(errs...)
 }

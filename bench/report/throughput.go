@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"image/color"
 	"math"
 	"slices"
@@ -139,7 +140,7 @@ func throughputFigure(c *result.Comparison) *figure {
 		title: markedGroups("Latency against offered load", c.Groups),
 		caption: []string{
 			"Response time, from the instant a message was due: p99 solid, p50 dashed; lines through the medians of the runs, dots: single runs. " +
-				"Hollow red: promised deliveries are missing, and the latency is that of the survivors. Hollow: not a valid run.",
+				"Hollow red: promised deliveries are missing, and the latency is that of the survivors. Hollow: not a valid run." + bandText(c.Capacity),
 			compareFooter(c),
 		},
 		height: 350,
@@ -150,12 +151,44 @@ func throughputFigure(c *result.Comparison) *figure {
 			}
 			cv.Max.Y -= 16
 			p := newPanel(cv, fromZero(most, number), logarithmic(low, high, seconds), min(labelRoom(names...), 170))
+			p.bands(all, c.Capacity)
 			p.grid()
 			p.axes("messages offered per second", "latency, logarithmic")
 			p.ceiling(calibration(c.Groups))
 			p.throughput(all)
 		},
 	}
+}
+
+// bands draws where the capacity of each series lies: from the highest rate that was carried to the lowest that was not, over the height of the
+// panel; a line, if none failed.
+func (p *panel) bands(all []*series, capacity []result.CapacityBand) {
+	for _, b := range capacity {
+		i := slices.IndexFunc(all, func(s *series) bool { return s.label == b.Series })
+		if i < 0 || b.Lo <= 0 || b.Lo > p.x.max {
+			continue
+		}
+		c := all[i].color
+		if b.Hi > b.Lo {
+			p.band(fade(c, 0.2), b.Lo, math.Min(b.Hi, p.x.max))
+		}
+		x := p.px(b.Lo)
+		p.StrokeLine2(stroke(fade(c, 0.6), 1, 4, 2), x, p.Min.Y, x, p.Max.Y)
+	}
+}
+
+// bandText puts the bands into words.
+func bandText(capacity []result.CapacityBand) (text string) {
+	for _, b := range capacity {
+		switch {
+		case b.Lo <= 0:
+		case b.Hi > b.Lo:
+			text += fmt.Sprintf(" %s carries %s and not %s (area).", b.Series, rate(b.Lo), rate(b.Hi))
+		default:
+			text += fmt.Sprintf(" %s carries at least %s (upright line).", b.Series, rate(b.Lo))
+		}
+	}
+	return text
 }
 
 // severalRates reports whether there is a load to draw against.

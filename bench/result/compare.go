@@ -14,6 +14,14 @@ type Comparison struct {
 	Groups      []*Group
 	Cells       [][]Cell     // [group][metric], in the order of Metrics.
 	Differences []Difference // Settings that differ and ought not to, but were allowed or are minor.
+
+	Capacity []CapacityBand // Of each series, as far as somebody has looked for it; set by the caller.
+}
+
+// A CapacityBand is what is known of a capacity: the highest rate that was carried, and the lowest that was not, in messages a second.
+type CapacityBand struct {
+	Series string
+	Lo, Hi float64 // Lo 0: none was carried. Hi 0: none failed.
 }
 
 // A Cell is one metric of one group.

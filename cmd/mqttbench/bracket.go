@@ -59,6 +59,18 @@ func knees(groups []*result.Group, slo series.SLO) (all []knee) {
 	return all
 }
 
+// bands are the knees for charts. Where it may be the instrument that failed, nothing is known of the upper end.
+func bands(groups []*result.Group, slo series.SLO) (all []result.CapacityBand) {
+	for _, k := range knees(groups, slo) {
+		b := result.CapacityBand{Series: k.name, Lo: k.bracket.Lo, Hi: k.bracket.Hi}
+		if k.bracket.Instrument {
+			b.Hi = 0
+		}
+		all = append(all, b)
+	}
+	return all
+}
+
 // bracketText is a bracket in a sentence or two.
 func bracketText(name string, b series.Bracket, slo series.SLO) string {
 	text := fmt.Sprintf("%s carries %s", name, report.Exactly(b.Lo))

@@ -157,6 +157,7 @@ func longEnough(v *settings, slo series.SLO) time.Duration {
 // show prints what was found, and all the runs that it was found with.
 func (s *search) show(c *result.Comparison, found []finding, stdout io.Writer) error {
 	o := s.showing()
+	c.Capacity = bands(c.Groups, s.slo)
 	var err error
 	if o.format == "json" {
 		err = errors.Join(o.draw(c), s.showJSON(found, stdout))

@@ -165,6 +165,7 @@ func (s *sweep) rates(ctx context.Context, b *batch, v settings) ([]float64, err
 // show prints the curves and where they bend.
 func (s *sweep) show(c *result.Comparison, stdout, stderr io.Writer) error {
 	o := s.showing()
+	c.Capacity = bands(c.Groups, s.slo)
 	if o.format != "table" {
 		return errors.Join(o.draw(c), o.print(c, stdout))
 	}
