@@ -76,7 +76,7 @@ func halfOpen() int {
 // up, which is counted and logged.
 func TestHalfOpen(t *testing.T) {
 	var log syncBuffer
-	o := Options{ConnectTimeout: 3 * time.Second, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	o := Options{ConnectTimeout: 2 * time.Second, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	overDrivers(t, o, func(t *testing.T, b *bench) {
 		log.Reset()
 		h := b.honest(t)
