@@ -74,6 +74,7 @@ func (g *scribe) recover(s *Server, wall, clock int64) error {
 		if err := g.takeSession(s, rs, shared, clock); err != nil {
 			return err
 		}
+		rs.Places = nil // They are as large as what was made of them.
 	}
 	number, _ := g.store.Append(&g.batch)
 	g.next = number + 1
@@ -135,6 +136,9 @@ func (g *scribe) takeSession(s *Server, rs *journal.Session, shared map[journal.
 // takePlaces notes where the promises of a session stand.
 func (g *ledger) takePlaces(cl *client, rs *journal.Session, shared map[journal.MessageID]*storedMessage) {
 	k, i := cl.kept, 0
+	if n := cl.sess.Queued(); n > 0 {
+		k.waiting.list = make([]tag, 0, n)
+	}
 	for d := range cl.sess.Promises() {
 		p := rs.Places[i]
 		i++
