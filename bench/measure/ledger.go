@@ -91,7 +91,7 @@ func (t *Tally) Missing() int64 { return t.Expected - t.Excused - t.Delivered }
 // Tally is the running sum of a group, to be read on that group.
 func (l *Ledger) Tally(group int) *Tally { return l.tallies[group] }
 
-// A Publisher is the sending side of a stream. Owned by the publisher's group. 128 bytes: a cache line
+// A Publisher is the sending side of a stream. Owned by the publisher's group. 64 bytes: a cache line
 // is never written by two groups.
 type Publisher struct {
 	// Atomic: read by receivers of other groups. How many messages have been attempted.
@@ -104,10 +104,31 @@ type Publisher struct {
 	sessionsLost uint32
 	tally        *Tally
 
-	resolved seqSet // Exchanges that are over.
-	refused  []span // Those of them that ended with a refusal.
-	resent   []span // Sent again in the same session: at QoS 1 a second copy is legal.
-	renewed  []span // Sent anew because the server had lost the session: at any QoS a second copy is legal.
+	resolved seqSet   // Exchanges that are over.
+	seldom   *mishaps // nil: none.
+}
+
+// Mishaps are what most streams have none of.
+type mishaps struct {
+	refused []span // Exchanges that ended with a refusal.
+	resent  []span // Sent again in the same session: at QoS 1 a second copy is legal.
+	renewed []span // Sent anew because the server had lost the session: at any QoS a second copy is legal.
+}
+
+// mishaps are those of the stream, not to be changed.
+func (p *Publisher) mishaps() mishaps {
+	if p.seldom == nil {
+		return mishaps{}
+	}
+	return *p.seldom
+}
+
+// mishap is where another one is noted.
+func (p *Publisher) mishap() *mishaps {
+	if p.seldom == nil {
+		p.seldom = new(mishaps)
+	}
+	return p.seldom
 }
 
 // Publisher is the sending side of stream pub, whose publisher lives in a group. Call it once for
@@ -150,7 +171,8 @@ func (p *Publisher) Acked(seq uint32, reason packet.ReasonCode) {
 	}
 	p.tally.Outstanding--
 	if reason >= 0x80 {
-		p.refused = join(p.refused, span{seq, seq + 1})
+		m := p.mishap()
+		m.refused = join(m.refused, span{seq, seq + 1})
 		p.tally.Expected -= int64(p.copies)
 	}
 }
@@ -164,10 +186,10 @@ func (p *Publisher) Connected(sessionPresent bool) {
 		return
 	}
 	for _, s := range p.open() {
-		if sessionPresent {
-			p.resent = join(p.resent, s)
+		if m := p.mishap(); sessionPresent {
+			m.resent = join(m.resent, s)
 		} else {
-			p.renewed = join(p.renewed, s)
+			m.renewed = join(m.renewed, s)
 		}
 	}
 	if !sessionPresent {
@@ -188,9 +210,10 @@ func (p *Publisher) open() []span {
 
 // sentTwice are the messages of which a second copy is the publisher's doing.
 func (p *Publisher) sentTwice() []span {
-	twice := slices.Clone(p.renewed)
+	m := p.mishaps()
+	twice := slices.Clone(m.renewed)
 	if p.qos == 1 {
-		for _, s := range p.resent {
+		for _, s := range m.resent {
 			twice = join(twice, s)
 		}
 	}

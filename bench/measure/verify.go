@@ -162,7 +162,7 @@ func (v *verifier) noteSpans(class result.Class, spans []span, o Offence) {
 func (v *verifier) publisher(stream int) {
 	p, c := &v.ledger.publishers[stream], &v.audit.Contract
 	attempted := uint64(p.attempted.Load())
-	open, refused := p.open(), sum(p.refused)
+	open, refused := p.open(), sum(p.mishaps().refused)
 	c.Attempted += int64(attempted)
 	c.Expected += int64(attempted) * int64(p.copies)
 	c.Refused += int64(refused)
@@ -247,7 +247,7 @@ func (v *verifier) missing(pub *Publisher, effective packet.QoS, missing, excuse
 	}
 	gone, missing := split(missing, excused)
 	v.noteSpans(result.DroppedLegal, gone, who)
-	gone, missing = split(missing, pub.refused)
+	gone, missing = split(missing, pub.mishaps().refused)
 	v.noteSpans(result.DroppedLegal, gone, who)
 	if effective == 0 {
 		v.noteSpans(result.LossQoS0, missing, who)
