@@ -270,7 +270,7 @@ func TestOverrides(t *testing.T) {
 	if p := parsed(t, "w2-pairs/qos-2", "--rate", "50", "--qos", "1", "--clients", "20"); p.Closed || p.Rate != 50 || p.PubQoS != 1 || p.Publishers != 10 {
 		t.Errorf("%+v", p)
 	}
-	if p := parsed(t, "qos-tradeoff/2-to-0", "--closed"); !p.Closed || p.Rate != 0 || p.PubQoS != 2 || p.SubQoS != 0 {
+	if p := parsed(t, "qos-tradeoff/good/q2-q0", "--closed"); !p.Closed || p.Rate != 0 || p.PubQoS != 2 || p.SubQoS != 0 {
 		t.Errorf("%+v", p)
 	}
 	if p := parsed(t, "--profile", "w7-offline", "--sub-clean-session=false", "--pub-clean-session=false"); p.PublisherSession != plan.Persistent {
