@@ -3,9 +3,12 @@ package report
 import (
 	"context"
 	"fmt"
+	"html"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -113,6 +116,38 @@ func TestPageInABrowser(t *testing.T) {
 	v := open(t, chromium, comparePageOf(t, threeBrokers(t)), "")
 	if v.console != nil || len(v.requests) != 1 || strings.Count(v.dom, "<canvas") != 1 {
 		t.Errorf("comparison: %q, %q, %d charts", v.console, v.requests, strings.Count(v.dom, "<canvas"))
+	}
+}
+
+// A click on a box of a flame graph makes it as wide as the graph, hides what is beside it, and a second click brings all of it back. The
+// script of the test stands in the page by its hash, as the page's own do.
+func TestFlameGraphZooms(t *testing.T) {
+	chromium := browser(t)
+	r := loggedRun(t)
+	dir := t.TempDir()
+	out, err := os.Create(filepath.Join(dir, "broker-cpu.pprof"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cpuProfile(stack{"main.main main.read", 3e6}, stack{"main.main main.write", 1e6}).Write(out); err != nil {
+		t.Fatal(err)
+	}
+	out.Close()
+	r.Manifest.Flags = map[string]string{"pprof": dir}
+	const clicks = `addEventListener("load", () => {
+  const box = name => [...document.querySelectorAll(".flame > svg")].find(e => e.querySelector("title").textContent.startsWith(name));
+  const state = () => ["main.read", "main.write"].map(n => Math.round(parseFloat(box(n).getAttribute("width"))) + " " + (box(n).getAttribute("visibility") || "visible")).join(", ");
+  const said = [state()];
+  for (let i = 0; i < 2; i++) { box("main.write").dispatchEvent(new Event("click")); said.push(state()); }
+  document.body.dataset.said = said.join("; ");
+});`
+	page := pageOf(t, r)
+	page = strings.Replace(page, "script-src ", "script-src "+html.EscapeString(hashOf(clicks))+" ", 1)
+	page = strings.Replace(page, "</body>", "<script>"+clicks+"</script></body>", 1)
+	v := open(t, chromium, page, "")
+	const want = "75 visible, 25 visible; 75 hidden, 100 visible; 75 visible, 25 visible"
+	if !strings.Contains(v.dom, `data-said="`+want+`"`) || v.console != nil {
+		t.Errorf("want %q in %.600s; the console says %q", want, v.dom[max(0, strings.Index(v.dom, "<body")):], v.console)
 	}
 }
 
