@@ -137,10 +137,10 @@ func drawHeat(c draw.Canvas, r *result.Run, h *heat, last float64) {
 	const name = "latency, logarithmic"
 	p.phases(r, true)
 	p.grid()
+	marks([]*panel{p}, name, r.Events) // Below the cells: a fault that lasts is an area, and what was measured meanwhile must be seen.
 	for i := range h.columns {
 		p.heatColumn(h, &h.columns[i])
 	}
-	marks([]*panel{p}, name, r.Events)
 	p.tracks(r, []track{{"p99", black, stroke(black, 1), quantile(0.99, func(q result.Quantiles) float64 { return q.P99 })}})
 	p.axes("time since the start", name)
 }

@@ -19,8 +19,13 @@ func recoveryFigure(r *result.Run) *figure {
 	if faults == nil && back == nil {
 		return nil
 	}
-	caption := "Recovery: from the end of a fault until delivered rate and median response time were as before for half a second, to a tenth of a second. " +
-		"Resume: from a lost connection's return, until CONNACK, and until the first message; bar: median, dots: p99 and the longest, as far as there are enough samples."
+	caption := ""
+	if faults != nil {
+		caption = "Recovery: from the end of a fault until delivered rate and median response time were as before for half a second, to a tenth of a second. "
+	}
+	if back != nil {
+		caption += "Resume: from a lost connection's return, until CONNACK, and until the first message; bar: median, dots: p99 and the longest, as far as there are enough samples."
+	}
 	if n := len(r.Summary.Recoveries); n > mostRecoveries {
 		caption += fmt.Sprintf(" The first %d of %d faults.", mostRecoveries, n)
 	}
