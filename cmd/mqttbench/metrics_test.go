@@ -67,7 +67,7 @@ func TestMetricsListen(t *testing.T) {
 		}
 		seen["two runs"] = seen["two runs"] || value(page, "mqttbench_runs_total") == 2
 	}
-	total := int64(0)
+	total, faults := int64(0), int64(0)
 	for _, r := range []string{"01", "02"} {
 		dirs, _ := filepath.Glob(filepath.Join(dir, r+"-*"))
 		if len(dirs) != 1 {
@@ -80,12 +80,17 @@ func TestMetricsListen(t *testing.T) {
 		for _, iv := range x.Intervals {
 			total += iv.Delivered
 		}
+		for _, e := range x.Events {
+			if e.Kind == result.EventFault {
+				faults += e.Count
+			}
+		}
 	}
 	if last != float64(total) || total == 0 || len(seen) != 5 {
 		t.Errorf("%v deliveries are served, %d are in the files; seen: %v", last, total, seen)
 	}
 	for name, ok := range seen {
-		if !ok {
+		if !ok && (faults > 0 || !strings.Contains(name, "faults")) { // A machine that is very busy has no time for any.
 			t.Errorf("never served: %s", name)
 		}
 	}

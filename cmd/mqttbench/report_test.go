@@ -12,6 +12,9 @@ import (
 
 // Every run leaves its page; report makes it anew, elsewhere if asked, and one more that compares several.
 func TestReportCommand(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it draws, which races with nothing and takes the race detector minutes")
+	}
 	t.Parallel()
 	dir := t.TempDir()
 	dirs, rates := []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}, []string{"100", "200"}
