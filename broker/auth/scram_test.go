@@ -1,6 +1,10 @@
 package auth
 
 import (
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/sha256"
+	"encoding/base64"
 	"strings"
 	"testing"
 
@@ -107,6 +111,38 @@ func TestSCRAMUnknownUser(t *testing.T) {
 	a, b, known := salt("nobody"), salt("nobody2"), salt("user")
 	if a != salt("nobody") || a == b || len(a) != len(known) || !strings.HasSuffix(a, "==,i=4096") {
 		t.Errorf("%q %q %q", a, b, known)
+	}
+}
+
+// Somebody's keys do not open the door for a name that the file has not.
+func TestSCRAMOtherKeys(t *testing.T) {
+	salted, err := pbkdf2.Key(sha256.New, "pencil", []byte("[m\x99h\x9d\x125\x8e\xec\xa0K\x14\x126\xfa\x81"), 4096, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mac := func(key []byte, text string) []byte {
+		m := hmac.New(sha256.New, key)
+		m.Write([]byte(text))
+		return m.Sum(nil)
+	}
+	for name, want := range map[string]bool{"user": true, "nobody": false, "bob": false} {
+		e := rfcFile(t).SCRAM().Begin()
+		first := "n=" + name + ",r=abc"
+		answer, _, err := e.Next([]byte("n,," + first))
+		if err != nil {
+			t.Fatal(err)
+		}
+		nonce, _, _ := strings.Cut(string(answer), ",")
+		final := "c=biws," + nonce
+		key := mac(salted, "Client Key")
+		stored := sha256.Sum256(key)
+		for i, b := range mac(stored[:], first+","+string(answer)+","+final) {
+			key[i] ^= b
+		}
+		_, done, err := e.Next([]byte(final + ",p=" + base64.StdEncoding.EncodeToString(key)))
+		if done != want || (err == nil) != want {
+			t.Errorf("%s: %v, %v", name, done, err)
+		}
 	}
 }
 
