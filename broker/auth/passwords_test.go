@@ -256,3 +256,20 @@ func FuzzPasswords(f *testing.F) {
 		}
 	})
 }
+
+// An unknown user costs what a known one with a wrong password does. That is counted in allocations: time cannot be, here.
+func TestUnknownUserCosts(t *testing.T) {
+	for _, line := range strings.Split(written, "\n") {
+		name, _, ok := strings.Cut(line, ":$7$")
+		if !ok {
+			continue
+		}
+		p := parse(t, line)
+		cost := func(user string) float64 {
+			return testing.AllocsPerRun(10, func() { p.Check(user, []byte("wrong")) })
+		}
+		if known, unknown := cost(name), cost("nobody"); known == 0 || unknown < known {
+			t.Errorf("%v allocations for %s, %v for nobody", known, name, unknown)
+		}
+	}
+}
