@@ -54,6 +54,9 @@ func reportCommand(_ context.Context, args []string, stdout, _ io.Writer) error 
 		if err != nil {
 			return inputError{err}
 		}
+		if !oneBroker(all) {
+			return inputError{errors.New("--family is about one broker, and these are runs of several: mqttbench compare --matrix sets them beside each other")}
+		}
 		return showFamily(all, cmp.Or(*out, *familyDir), o.format, stdout)
 	}
 	if f.NArg() == 0 {

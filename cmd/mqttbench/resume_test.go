@@ -82,6 +82,13 @@ func TestFamilyPage(t *testing.T) {
 	if code != exitKept || strings.Count(table, "\n") != 3 || !strings.Contains(table, "good,QoS 2 → 2,1,") {
 		t.Errorf("exit code %d, %s\n%s", code, stderr, table)
 	}
+	// Runs of another broker among them are refused: a median over both would be nobody's.
+	mixed := filepath.Join(dir, "mixed")
+	made(t, filepath.Join(mixed, "a"), "mosquitto", 0.001, result.ValidityOK)
+	made(t, filepath.Join(mixed, "b"), "flashmq", 0.001, result.ValidityOK)
+	if code, _, stderr := mqttbench(t.Context(), "report", "--family", mixed); code != exitInput || !strings.Contains(stderr, "--matrix") {
+		t.Errorf("exit code %d, %s", code, stderr)
+	}
 	r, err := result.Read(filepath.Join(out, "good", "q2-q2"))
 	if err != nil || r.Summary.Wire == nil || r.Summary.Wire.ToBroker.Packets < 2 || r.Summary.Wire.FromBroker.Bytes < 100 {
 		t.Errorf("%v: what crossed the wire was not counted", err)
