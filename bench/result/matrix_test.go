@@ -1,7 +1,9 @@
 package result
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"math"
 	"os"
@@ -84,6 +86,13 @@ func TestArchive(t *testing.T) {
 	b, _ := os.ReadFile(second)
 	if len(a) == 0 || !bytes.Equal(a, b) {
 		t.Errorf("the same runs make %d and %d bytes that differ", len(a), len(b))
+	}
+	z, err := gzip.NewReader(bytes.NewReader(a))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if head, err := tar.NewReader(z).Next(); err != nil || head.ModTime.Unix() != 0 {
+		t.Errorf("%v: a time in it would make other bytes tomorrow: %v", err, head)
 	}
 	runs, err := ReadArchive(first)
 	if err != nil || len(runs) != 4 {

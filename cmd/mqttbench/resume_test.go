@@ -33,7 +33,7 @@ func TestResume(t *testing.T) {
 	if err := os.WriteFile(file, text[:len(text)-100], 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if code, stdout, stderr = mqttbench(t.Context(), args...); !measured(code) {
+	if code, stdout, stderr = mqttbench(t.Context(), args...); !measured(code) || strings.Count(stderr, "left out: ") != 3 {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}
 	second := map[string]string{}
