@@ -56,6 +56,9 @@ func TestReportCommand(t *testing.T) {
 }
 
 func TestReportRefuses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: it draws, which races with nothing and takes the race detector minutes")
+	}
 	t.Parallel()
 	dirs := []string{filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")}
 	for i, d := range dirs {
