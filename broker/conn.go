@@ -112,7 +112,10 @@ func (c *conn) consume(b []byte) (n int, err error) {
 			}
 			continue
 		}
-		if err = c.handle(f); err != nil {
+		if err = c.handle(f); err == errUnfinished {
+			err = nil
+			break
+		} else if err != nil {
 			c.loop.culprit = f.Type
 		}
 		n += f.Size

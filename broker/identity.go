@@ -24,6 +24,7 @@ const (
 type rare struct {
 	aliases  aliases
 	naming   *naming       // Immutable once CONNECT was accepted.
+	sliced   *sliced       // A packet that is worked on over several turns.
 	attempt  *attempt      // A password that is being checked.
 	exchange *authExchange // Enhanced authentication that is under way,
 	method   string        // and the method of the one that let the client in; "": there was none.

@@ -27,13 +27,20 @@ func (c *conn) subscribe(f packet.Frame) error {
 	if cl.conn.Load() != c {
 		return errTakenOver
 	}
-	l.codes = l.codes[:0]
 	l.wanted = l.wanted[:0]
-	for i := range l.sub.Subs {
-		l.codes = append(l.codes, c.subscribeLocked(&l.sub.Subs[i], l.sub.SubID))
+	again := c.begun() != nil
+	all := c.eachFilter(len(l.sub.Subs), func(i int) packet.ReasonCode {
+		return c.subscribeLocked(&l.sub.Subs[i], l.sub.SubID)
+	})
+	if !all {
+		l.oweRetainedLocked(cl)
+		return errUnfinished
 	}
 	if err := c.suback(&packet.Suback{ID: l.sub.ID, Codes: l.codes}); err != nil {
 		return err
+	}
+	if again && cl.backlog != nil {
+		l.pumpLater(c) // What waits since an earlier turn.
 	}
 	l.began = transport.Clock()
 	for _, s := range l.wanted {
@@ -141,15 +148,17 @@ func (c *conn) unsubscribe(f packet.Frame) error {
 	if cl.conn.Load() != c {
 		return errTakenOver
 	}
-	l.codes = l.codes[:0]
-	for _, filter := range l.unsub.Filters {
-		code := packet.NoSubscriptionExisted
-		if name := string(filter); cl.number != 0 && l.s.tree.Unsubscribe(name, cl.number) {
-			cl.filters.remove(name)
-			l.ledger.unsubscribedLocked(cl, filter)
-			code = packet.Success
+	all := c.eachFilter(len(l.unsub.Filters), func(i int) packet.ReasonCode {
+		name := string(l.unsub.Filters[i])
+		if cl.number == 0 || !l.s.tree.Unsubscribe(name, cl.number) {
+			return packet.NoSubscriptionExisted
 		}
-		l.codes = append(l.codes, code)
+		cl.filters.remove(name)
+		l.ledger.unsubscribedLocked(cl, l.unsub.Filters[i])
+		return packet.Success
+	})
+	if !all {
+		return errUnfinished
 	}
 	return c.suback(&packet.Suback{Unsub: true, ID: l.unsub.ID, Codes: l.codes})
 }
