@@ -23,7 +23,7 @@ func TestMetricsListen(t *testing.T) {
 	var out, err lockedBuffer
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"--qos", "1", "--clients", "4", "--rate", "200", "--warmup", "0s", "--duration", "600ms", "--repeat", "2", "--pause", "0s",
+		ended <- run(ctx, []string{"--qos", "1", "--clients", "4", "--rate", "200", "--warmup", "0s", "--duration", "1500ms", "--repeat", "2", "--pause", "0s",
 			"--metrics-listen", "127.0.0.1:0", "--charts=false", "--out", dir, "--fault", "pause=1ms:every=50"}, strings.NewReader(""), &out, &err)
 	}()
 	at := regexp.MustCompile(`http://127\.0\.0\.1:\d+/metrics`)
