@@ -88,13 +88,22 @@ func (c *client) explain(err error) error {
 	case errors.Is(err, io.EOF) && c.state == greeting:
 		return fmt.Errorf("the server closed the connection without a CONNACK: %w", err)
 	case errors.Is(err, syscall.ECONNRESET) && c.state == greeting:
-		return fmt.Errorf("the server reset the connection without a CONNACK; perhaps it expects TLS: %w", err)
+		return fmt.Errorf("the server reset the connection without a CONNACK; perhaps it expects %s: %w", c.expected(), err)
 	case errors.Is(err, io.EOF) && c.torn:
 		return fmt.Errorf("the server closed the connection in the middle of a packet: %w", err)
 	case errors.Is(err, io.EOF):
 		return fmt.Errorf("the server closed the connection: %w", err)
 	}
 	return fmt.Errorf("connection lost: %w", err)
+}
+
+// expected is what a server may miss that resets a connection before CONNACK. With TLS 1.3 it learns after the handshake that there
+// is no certificate, and its alert can be overtaken by the reset that the CONNECT meets.
+func (c *client) expected() string {
+	if scheme, _, _ := strings.Cut(c.o.URL, "://"); scheme == "tls" || scheme == "wss" {
+		return "a client certificate"
+	}
+	return "TLS"
 }
 
 // unprefixed takes away what the transport put before the system's words.

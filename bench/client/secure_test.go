@@ -135,7 +135,7 @@ func TestSecureRefusals(t *testing.T) {
 		hear      string
 	}{
 		{"not trusted", urls["tls"], nil, "the server's certificate is not trusted: .*unknown authority"},
-		{"no certificate", urls["mtls"], trusting, "certificate required"},
+		{"no certificate", urls["mtls"], trusting, "certificate required|perhaps it expects a client certificate"},
 		{"no certificate, TLS 1.2", urls["mtls"], &tls.Config{RootCAs: trusting.RootCAs, MaxVersion: tls.VersionTLS12}, "the server refused: .*(handshake failure|certificate)"},
 		{"TLS to a plain port", as("tls", urls["tcp"]), trusting, "TLS handshake: the server closed the connection"},
 		{"WebSocket to a plain port", as("ws", urls["tcp"]), nil, "WebSocket handshake: "},
