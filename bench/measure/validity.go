@@ -23,6 +23,8 @@ type Evidence struct {
 	SentRate    float64       // Messages per second that were sent of them.
 	Missed      int64         // Messages that were due and never sent.
 	Arrivals    Arrivals      // When messages really left.
+	Closed      bool          // Publishers sent as fast as acknowledgements let them, and somebody was subscribed.
+	Delivered   int64         // Messages, measured part.
 
 	GeneratorCPU    float64       // Share of the CPUs it may use, 0 to 1, or Unknown.
 	GCPauseP99      time.Duration // Of the generator.
@@ -69,6 +71,10 @@ func Judge(e Evidence) (result.Validity, []result.Gate) {
 	var j judge
 	if e.Published {
 		j.schedule(e)
+	}
+	if e.Closed {
+		j.atLeast(result.ValidityInvalid, "delivered in the measured part", float64(e.Delivered), 1, "messages",
+			"the broker came to a standstill, so there is nothing to measure: see what its log says, or use a lower QoS")
 	}
 	j.generator(e)
 	j.machine(e)

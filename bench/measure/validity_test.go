@@ -48,6 +48,8 @@ func TestJudge(t *testing.T) {
 		{"", func(e *Evidence) {
 			e.Stalled, e.Steal, e.ForeignCPU, e.GeneratorCPU = Unknown, Unknown, Unknown, Unknown
 		}, ok},
+		{"delivered in the measured part", func(e *Evidence) { e.Published, e.Closed = false, true }, invalid},
+		{"", func(e *Evidence) { e.Published, e.Closed, e.Delivered = false, true, 1 }, ok},
 		{"", func(e *Evidence) { e.Published = false; e.Missed = 5; e.LagP99 = time.Second }, ok}, // There was no schedule.
 	} {
 		e := good()
