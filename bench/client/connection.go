@@ -37,7 +37,8 @@ type client struct {
 	in    *idSet    // nil until a QoS 2 message arrives.
 	times uint32    // How many times CONNACK with Success came.
 
-	bucket int16 // Of the group's wheel; here it costs nothing.
+	bucket  int16  // Of the group's wheel; here it costs nothing.
+	unacked uint16 // QoS 2 messages of this connection that are not released; so does this.
 
 	// This connection.
 	conn      *transport.Conn
@@ -72,7 +73,7 @@ func (c *client) Connect() {
 	if c.g.closing {
 		return
 	}
-	c.state, c.closing, c.why, c.torn, c.full, c.pinged = dialling, false, nil, false, false, 0
+	c.state, c.closing, c.why, c.torn, c.full, c.pinged, c.unacked = dialling, false, nil, false, false, 0, 0
 	c.began = transport.Clock()
 	c.deadline = c.began + int64(c.o.ConnectTimeout)
 	c.g.watch(c, c.deadline)

@@ -29,7 +29,10 @@ type Options struct {
 // Extra are options that most clients leave alone. They are not changed once a client has them.
 type Extra struct {
 	Will    *Will
-	Connect packet.Props // Version 5: further properties of the CONNECT, encoded; not Session Expiry Interval, nor Topic Alias Maximum.
+	Connect packet.Props // Version 5: further properties of the CONNECT, encoded; none of those that have an option of their own.
+	// ReceiveMaximum, with version 5, is how many QoS 1 and 2 messages the server may have unacknowledged; 0: 65,535. A server that does not
+	// keep to it has broken the protocol.
+	ReceiveMaximum uint16
 	// TopicAlias, with version 5, has PUBLISH carry a Topic Alias in place of a Topic Name that this connection has had already, as far as
 	// the server's Topic Alias Maximum goes. TopicAliasMaximum is how many it may use towards this client.
 	TopicAlias        bool

@@ -14,6 +14,9 @@ func (x *Extra) join(p *packet.Connect) {
 		return
 	}
 	p.Props = append(p.Props, x.Connect...)
+	if x.ReceiveMaximum > 0 {
+		p.Props = packet.AppendProp(p.Props, packet.Prop{ID: packet.PropReceiveMaximum, N: uint32(x.ReceiveMaximum)})
+	}
 	if x.TopicAliasMaximum > 0 {
 		p.Props = packet.AppendProp(p.Props, packet.Prop{ID: packet.PropTopicAliasMaximum, N: uint32(x.TopicAliasMaximum)})
 	}

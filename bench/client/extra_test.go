@@ -77,3 +77,30 @@ func TestSubscribeTo(t *testing.T) {
 		}
 	})
 }
+
+// TestServerBreaksReceiveMaximum: a server keeps to a Receive Maximum of 2 with QoS 1, and with a QoS 2 message under way breaks it. What had
+// come before is acknowledged, and DISCONNECT says why.
+func TestServerBreaksReceiveMaximum(t *testing.T) {
+	eachDriver(t, func(t *testing.T, e *Native) {
+		s, r, g := newFake(t), newRecorder(), e.Groups()[0]
+		c := g.New(Options{URL: s.url(), ClientID: "c", Version: packet.V5, Extra: &Extra{ReceiveMaximum: 2}}, r)
+		on(t, g, c.Connect)
+		s.accept()
+		s.expect("10 11 0004 4D515454 05 00 003C 03 21 0002 0001 63")
+		s.send("20 03 00 00 00")
+		r.await(t, "connected")
+		s.send("32 07 0001 74 0001 00 61" + "32 07 0001 74 0002 00 62")
+		s.expect("40 02 0001 40 02 0002")
+		s.send("34 07 0001 74 0003 00 63")
+		s.expect("50 02 0003")
+		s.send("62 02 0003")
+		s.expect("70 02 0003")
+		s.send("34 07 0001 74 0004 00 64")
+		s.expect("50 02 0004")
+		s.send("32 07 0001 74 0005 00 65" + "32 07 0001 74 0006 00 66")
+		s.expect("40 02 0005 E0 01 93")
+		if got := r.await(t, "disconnected"); !strings.Contains(got, "the 2 unacknowledged messages") {
+			t.Error(got)
+		}
+	})
+}

@@ -117,6 +117,7 @@ type group struct {
 	turn    *client
 	arrived int64
 	acks    []byte
+	unacked int // QoS 1 messages of this read.
 	publish packet.Publish
 	ack     packet.Ack
 	suback  packet.Suback

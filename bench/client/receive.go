@@ -15,7 +15,7 @@ func (c *client) Receive(b []byte) (n int, err error) {
 		return c.fail(len(b), c.strange(b))
 	}
 	g := c.g
-	g.turn, g.arrived, g.acks = c, transport.Clock(), g.acks[:0]
+	g.turn, g.arrived, g.acks, g.unacked = c, transport.Clock(), g.acks[:0], 0
 	for err == nil && !c.closing {
 		var f packet.Frame
 		if f, err = packet.Next(b[n:], 0); err != nil {
@@ -105,6 +105,9 @@ func (c *client) received(f *packet.Frame) error {
 			return err
 		}
 	}
+	if err := c.withinReceiveMaximum(p.QoS); err != nil {
+		return err
+	}
 	r := &c.g.heard
 	*r = Reception{
 		Topic: p.Topic, Payload: p.Payload, QoS: p.QoS, Dup: p.Dup, Retain: p.Retain, ID: p.ID,
@@ -126,12 +129,32 @@ func (c *client) received(f *packet.Frame) error {
 	return nil
 }
 
+// withinReceiveMaximum counts what the server has sent and cannot have had acknowledged: QoS 1 messages of this read, and QoS 2 messages
+// that it has not released on this connection. There may have been more, but not fewer.
+func (c *client) withinReceiveMaximum(q packet.QoS) error {
+	if x := c.o.Extra; q == 0 || x == nil || x.ReceiveMaximum == 0 || c.o.Version < packet.V5 {
+		return nil
+	}
+	if q == 1 {
+		c.g.unacked++
+	}
+	n := c.g.unacked + int(c.unacked)
+	if q == 2 {
+		n++
+	}
+	if limit := int(c.o.Extra.ReceiveMaximum); n > limit {
+		return violation(packet.ReceiveMaximumExceeded, "v5 MQTT-3.3.4-9", fmt.Sprintf("more than the %d unacknowledged messages of our Receive Maximum", limit))
+	}
+	return nil
+}
+
 // own takes ownership of a QoS 2 message and reports whether it was ours before.
 func (c *client) own(id packet.ID) (again bool) {
 	if c.in == nil {
 		c.in = new(idSet)
 	}
 	if c.in.add(id, &c.g.idPages) {
+		c.unacked++
 		return false
 	}
 	c.g.counters.Again++
@@ -200,6 +223,9 @@ func (c *client) stray(t packet.Type, id packet.ID) {
 // connection, [v5 MQTT-4.3.3-11].
 func (c *client) release(id packet.ID) {
 	reason := packet.Success
+	if c.unacked > 0 {
+		c.unacked--
+	}
 	if !c.in.remove(id, &c.g.idPages) {
 		reason = packet.PacketIdentifierNotFound
 	}

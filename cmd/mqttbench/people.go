@@ -281,7 +281,7 @@ func (s *settings) peopleOf(p *plan.Plan) {
 
 // configure adds to a run what the plan does not know: credentials and properties.
 func (s *settings) configure(cfg *bench.Config) {
-	x := client.Extra{TopicAlias: s.topicAlias, TopicAliasMaximum: s.topicAliasMaximum}
+	x := client.Extra{TopicAlias: s.topicAlias, TopicAliasMaximum: s.topicAliasMaximum, ReceiveMaximum: s.receiveMaximum}
 	number := func(to *packet.Props, id packet.PropID, n uint32) {
 		if n != 0 {
 			*to = packet.AppendProp(*to, packet.Prop{ID: id, N: n})
@@ -292,7 +292,6 @@ func (s *settings) configure(cfg *bench.Config) {
 			*to = packet.AppendProp(*to, packet.Prop{ID: id, B: []byte(t)})
 		}
 	}
-	number(&x.Connect, packet.PropReceiveMaximum, uint32(s.receiveMaximum))
 	number(&x.Connect, packet.PropMaximumPacketSize, s.maximumPacketSize)
 	if s.responseInfo {
 		number(&x.Connect, packet.PropRequestResponseInformation, 1)
@@ -307,7 +306,7 @@ func (s *settings) configure(cfg *bench.Config) {
 		}
 	}
 	user(&x.Connect, s.connectProperties)
-	if s.topicAlias || s.topicAliasMaximum > 0 || len(x.Connect) > 0 {
+	if s.topicAlias || s.topicAliasMaximum > 0 || s.receiveMaximum > 0 || len(x.Connect) > 0 {
 		cfg.Client.Extra = &x
 	}
 	if s.utf8 {
