@@ -158,8 +158,9 @@ func TestPressure(t *testing.T) {
 				return true
 			}
 			b.await("no producer is read", braked)
-			// Each may have been read once more than the limit allows: that is a few packets.
-			if n, most := b.ledger.store.Stats().Waiting, 16<<20+producers*5*size; n > most || n < 16<<20 {
+			// What had been read before the batch was ended comes on top, and how much that is depends on who had the CPU. Without
+			// the brake all 45 MB wait.
+			if n, most := b.ledger.store.Stats().Waiting, 32<<20; n > most || n < 16<<20 {
 				t.Errorf("%d bytes wait, want from %d to %d", n, 16<<20, most)
 			}
 			for range 10 {

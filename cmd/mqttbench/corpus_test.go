@@ -360,8 +360,8 @@ func TestCorpusCatches(t *testing.T) {
 				args = []string{"scenarios", "--only", x.scenario, "--broker", newSick(t, c.URL, bugs[x.bug])}
 			}
 			code, stdout, stderr := mqttbench(t.Context(), args...)
-			for range 3 { // On a machine that is too busy a run has no time for its faults; one that had them is judged.
-				if !strings.Contains(stdout, "  nothing  ") || code == exitBroken && strings.Contains(stdout, x.says) {
+			for range 5 { // A fault may meet nobody in flight, or a busy machine leave no time for it. A bug that is there shows sooner or later.
+				if code == exitBroken && strings.Contains(stdout, x.says) {
 					break
 				}
 				code, stdout, stderr = mqttbench(t.Context(), args...)
