@@ -30,17 +30,22 @@ type NullOptions struct {
 // subscribed to exactly its Topic Name. It keeps no session, no retained message, no will and no queue but the outbox, watches no Keep
 // Alive, and refuses wildcards. A QoS 2 message that is sent twice is delivered twice.
 func RunNull(ctx context.Context, o NullOptions, ready func(url string)) error {
+	n := &null{topics: map[string][]*subscription{}}
+	return o.serve(ctx, "the null broker", n.accept, ready)
+}
+
+// serve accepts connections for the null broker and the relays until ctx is done. Its errors begin with what it serves.
+func (o NullOptions) serve(ctx context.Context, what string, accept func(l *transport.Loop, remote net.Addr) transport.Handler, ready func(url string)) error {
 	if o.Listen == "" {
 		o.Listen = "tcp://127.0.0.1:0"
 	}
 	loops, err := transport.New(transport.Options{Loops: o.Loops, Driver: o.Driver})
 	if err != nil {
-		return fmt.Errorf("the null broker: %w", err)
+		return fmt.Errorf("%s: %w", what, err)
 	}
-	n := &null{topics: map[string][]*subscription{}}
-	l, err := loops.Listen(o.Listen, n.accept)
+	l, err := loops.Listen(o.Listen, accept)
 	if err != nil {
-		return errors.Join(fmt.Errorf("the null broker: %w", err), loops.Close())
+		return errors.Join(fmt.Errorf("%s: %w", what, err), loops.Close())
 	}
 	url := o.Listen
 	if l.Addr().Network() == "tcp" {

@@ -3,7 +3,6 @@ package fault
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"sync"
@@ -20,21 +19,8 @@ import (
 // then on the packets of both pass as they are: also the acknowledgements, which are therefore the other end's. It keeps nothing, knows one
 // pair for each Topic Name, and no wildcards.
 func RunPairRelay(ctx context.Context, o NullOptions, ready func(url string)) error {
-	if o.Listen == "" {
-		o.Listen = "tcp://127.0.0.1:0"
-	}
-	loops, err := transport.New(transport.Options{Loops: o.Loops, Driver: o.Driver})
-	if err != nil {
-		return fmt.Errorf("the relay: %w", err)
-	}
 	r := &pairRelay{subscribers: map[string]*pairEnd{}}
-	l, err := loops.Listen(o.Listen, r.accept)
-	if err != nil {
-		return errors.Join(fmt.Errorf("the relay: %w", err), loops.Close())
-	}
-	ready("tcp://" + l.Addr().String())
-	<-ctx.Done()
-	return loops.Close()
+	return o.serve(ctx, "the relay", r.accept, ready)
 }
 
 type pairRelay struct {

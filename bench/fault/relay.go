@@ -32,21 +32,8 @@ func appendHello(b []byte, role byte, pair uint32) []byte {
 
 // RunRelay relays until ctx is done. ready is told the URL it listens on. Run it as a process of its own.
 func RunRelay(ctx context.Context, o NullOptions, ready func(url string)) error {
-	if o.Listen == "" {
-		o.Listen = "tcp://127.0.0.1:0"
-	}
-	loops, err := transport.New(transport.Options{Loops: o.Loops, Driver: o.Driver})
-	if err != nil {
-		return fmt.Errorf("the relay: %w", err)
-	}
 	r := &relay{receivers: map[uint32]*relayed{}}
-	l, err := loops.Listen(o.Listen, r.accept)
-	if err != nil {
-		return errors.Join(fmt.Errorf("the relay: %w", err), loops.Close())
-	}
-	ready("tcp://" + l.Addr().String())
-	<-ctx.Done()
-	return loops.Close()
+	return o.serve(ctx, "the relay", r.accept, ready)
 }
 
 type relay struct {
