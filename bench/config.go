@@ -48,6 +48,10 @@ type Config struct {
 	Progress func(iv *result.Interval, total float64)
 	// Events, if not nil, is asked with each interval for what has been done to the run since: faults, for example.
 	Events func() []Event
+	// Faults, if not nil, is asked at the end how often each fault that was asked for has been committed.
+	Faults func() []result.FaultCount
+	// Lull is for how long nothing may come because of what is done to the run: so much longer does it wait for what is under way.
+	Lull time.Duration
 	// Soak: it is a long run, whose memory is judged as well.
 	Soak bool
 	// Ceiling is what this generator is known to reach against a broker that does next to nothing, messages a second; 0: not known.

@@ -96,6 +96,9 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 	s.Validity, s.Gates = measure.Judge(r.evidence(s, totals, unsent))
 	s.Steady = r.steady(l.writer.Run().Intervals)
 	s.Recoveries = r.recoveries()
+	if r.cfg.Faults != nil {
+		s.Faults = r.cfg.Faults()
+	}
 	if r.cfg.Soak {
 		r.soak(s)
 	}

@@ -365,7 +365,7 @@ func (r *run) settle(ctx context.Context, patience time.Duration) error {
 		if now != last {
 			last, quietSince = now, time.Now()
 		}
-		if now.online == r.all && time.Since(quietSince) > max(quietFor, r.log.tail()) {
+		if now.online == r.all && time.Since(quietSince) > r.cfg.Lull+max(quietFor, r.log.tail()) {
 			return nil
 		}
 		if err := r.await(ctx, time.Now().Add(drainPoll), func() bool { return false }, func() error { return nil }); err != nil {

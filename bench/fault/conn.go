@@ -185,7 +185,7 @@ func (c *conn) befall(v *verdict, l *line, wire []byte) {
 			n = len(wire) / 2
 		}
 		c.doomed = true
-		l.finish(wire[:min(n, len(wire)-1)], c.locked(func() { c.strike(f, 0) }))
+		l.finish(wire[:min(n, len(wire)-1)], c.locked(func() { c.strike(f, f.For) }))
 	default:
 		c.doomed = true
 		l.finish(nil, c.locked(func() { c.strike(f, f.For) }))
@@ -211,21 +211,23 @@ func (c *conn) strike(f *Fault, lasting time.Duration) {
 			c.abort()
 			return
 		}
-		c.hole.Store(true)
+		c.dig()
 		reset(c.end(f.Side))
 	case Finish:
 		c.keepOut(lasting)
-		c.hole.Store(true)
+		c.dig()
 		for _, side := range []Side{Client, Broker} {
 			if f.Side == Both || f.Side == side {
 				closeWrite(c.end(side))
 			}
 		}
 	case BlackHole:
-		c.hole.Store(true)
-		if lasting > 0 {
-			c.timer = time.AfterFunc(lasting, c.abort)
+		if lasting == 0 {
+			c.dig()
+			break
 		}
+		c.hole.Store(true)
+		c.timer = time.AfterFunc(lasting, c.abort)
 	case Pause:
 		until := time.Now().Add(lasting)
 		for _, l := range []*line{c.up, c.down} {
@@ -235,6 +237,14 @@ func (c *conn) strike(f *Fault, lasting time.Duration) {
 		}
 	case TakeOver:
 		c.intrude(f.Times)
+	}
+}
+
+// dig makes the connection lead nowhere. If the faults have ended meanwhile, nobody is left who would end that.
+func (c *conn) dig() {
+	c.hole.Store(true)
+	if armed, _ := c.proxy.since(); !armed {
+		c.abort()
 	}
 }
 

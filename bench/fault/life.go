@@ -1,6 +1,7 @@
 package fault
 
 import (
+	"strings"
 	"sync"
 	"time"
 )
@@ -62,6 +63,7 @@ func (p *Proxy) begin(x *life) {
 }
 
 func (p *Proxy) newTriggers(id string, connection int) []trigger {
+	id = strings.Replace(id, p.plan.Run, "", 1)
 	all := make([]trigger, len(p.plan.Faults))
 	for i := range all {
 		all[i] = newTrigger(p.plan.Seed, i, id, connection)

@@ -13,6 +13,10 @@ import (
 type Plan struct {
 	Seed   uint64
 	Faults []Fault
+
+	// Run is what in the Client Identifiers is of one run alone. The decisions do not depend on it, so that the same seed has the same
+	// faults in the next run. "": there is no such thing.
+	Run string
 }
 
 // A Fault is what is to go wrong, where, and when.
@@ -34,6 +38,7 @@ type Fault struct {
 	Probability float64       // At each packet, with this probability.
 	At          time.Duration // Once this long after arming: with a Type at the next packet, else at the instant, on the connection that there is.
 	MTTF        time.Duration // Again and again, after exponentially distributed times with this mean.
+	Until       time.Duration // With At, of Delay, Throttle and Slice: not once, but every packet from At to Until.
 
 	MTTR          time.Duration // With MTTF: how long it lasts, exponentially distributed with this mean. 0: as For says.
 	PerConnection bool          // Count anew on every Network Connection.
@@ -113,6 +118,9 @@ func (a Action) lies() bool { return a >= Drop }
 // slows reports whether a takes time and nothing else.
 func (a Action) slows() bool { return a >= Pause && a <= Slice }
 
+// lingers reports whether a is a state that a wire can be in.
+func (a Action) lingers() bool { return a == Delay || a == Throttle || a == Slice }
+
 // strikes reports whether a needs no packet: it befalls the connection.
 func (a Action) strikes() bool {
 	return a == Reset || a == Finish || a == BlackHole || a == Pause || a == TakeOver
@@ -177,6 +185,7 @@ func (f *Fault) contradictions() (errs []error) {
 	unless(f.At >= 0 && f.MTTF >= 0 && f.MTTR >= 0 && f.For >= 0 && f.Jitter >= 0, "a time is negative")
 	unless(f.Probability >= 0 && f.Probability <= 1, "a probability is from 0 to 1")
 	unless(f.MTTR == 0 || f.MTTF > 0, "MTTR needs MTTF")
+	unless(f.Until == 0 || f.At > 0 && f.Until > f.At && f.Action.lingers(), "Until is for Delay, Throttle and Slice, and later than At")
 	unless(f.MTTF == 0 || f.Action.strikes(), "MTTF is for what befalls a connection and not a packet")
 	unless(!f.Action.lies() || f.Type == 0 || f.Type == packet.PUBLISH, "lies are told of PUBLISH only")
 	unless(!f.After || f.Action.strikes(), "After is for what befalls a connection and not a packet")

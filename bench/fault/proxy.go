@@ -68,7 +68,7 @@ func NewProxy(o Options) (*Proxy, error) {
 	default:
 		return nil, fmt.Errorf("the fault proxy reads packets, so the broker must be reached by tcp:// or unix://, not %q", o.Broker)
 	}
-	p.plan = Plan{Seed: o.Plan.Seed, Faults: append([]Fault(nil), o.Plan.Faults...)}
+	p.plan = Plan{Seed: o.Plan.Seed, Run: o.Plan.Run, Faults: append([]Fault(nil), o.Plan.Faults...)}
 	for i := range p.plan.Faults {
 		p.plan.Faults[i].withDefaults()
 		p.delays = p.delays || p.plan.Faults[i].Action == Delay
@@ -111,7 +111,8 @@ func (p *Proxy) Arm() {
 	}
 }
 
-// Disarm ends the faults. What is under way, such as a delay, takes its course.
+// Disarm ends the faults. What is under way, such as a delay, takes its course; but a connection that leads nowhere for ever is reset: a
+// client without a Keep Alive would sit in it to the end, and what it is owed would look lost.
 func (p *Proxy) Disarm() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -123,6 +124,9 @@ func (p *Proxy) Disarm() {
 				t.Stop()
 				x.timers[i] = nil
 			}
+		}
+		if c := x.current; c != nil && c.hole.Load() && c.timer == nil {
+			c.abort()
 		}
 		x.mu.Unlock()
 	}
@@ -268,5 +272,9 @@ func (c *conn) introduce(f *packet.Frame, buf []byte) {
 	}
 	c.version = p.Version
 	c.connect = append([]byte(nil), buf[:f.Size]...)
+	if p.HasWill { // An intruder has none: of a client that was thrown out, one will is owed, however many follow each other.
+		p.HasWill, p.Will = false, packet.Will{}
+		c.connect = p.Append(nil)
+	}
 	c.life = c.proxy.life(string(p.ClientID))
 }

@@ -34,6 +34,8 @@ func (t *trigger) fires(f *Fault, since time.Duration) bool {
 		return t.count%uint64(f.Every) == 0
 	case f.Probability > 0:
 		return unit(mix(t.stream^t.count)) < f.Probability
+	case f.Until > 0:
+		return since >= f.At && since < f.Until
 	case f.At > 0 && !t.done && since >= f.At:
 		t.done = true
 		return true

@@ -6,14 +6,14 @@ import (
 	"mqttbench/bench/result"
 )
 
-// An observation is a line about what a workload is about besides messages.
+// An observation is a line about what a run is about besides messages.
 type observation struct {
 	label string
 	mark  style
 	text  string
 }
 
-// observations are those of a run: sessions that came back, wills, retained messages, the shares of shared subscriptions.
+// observations are those of a run: faults, sessions that came back, wills, retained messages, the shares of shared subscriptions.
 func observations(s *result.Summary) (all []observation) {
 	add := func(label string, wrong bool, format string, args ...any) {
 		mark := none
@@ -21,6 +21,13 @@ func observations(s *result.Summary) (all []observation) {
 			mark = red
 		}
 		all = append(all, observation{label, mark, fmt.Sprintf(format, args...)})
+	}
+	for _, x := range s.Faults {
+		o := observation{"fault", none, fmt.Sprintf("%s: %s", x.Fault, plural(x.Count, "time"))}
+		if x.Count == 0 {
+			o.mark, o.text = yellow, x.Fault+": never happened, so the run says nothing about it"
+		}
+		all = append(all, o)
 	}
 	if x := s.Sessions; x != nil {
 		note := ""

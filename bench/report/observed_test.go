@@ -9,6 +9,7 @@ import (
 
 func TestObservations(t *testing.T) {
 	s := &result.Summary{
+		Faults:   []result.FaultCount{{Fault: "reset:nth=5", Count: 40}, {Fault: "kill:at=5s"}},
 		Sessions: &result.Sessions{Returned: 100, Present: 99, Kept: 98},
 		Wills:    &result.Wills{Watchers: 2, Expected: 400, Received: 399, Missing: 1},
 		Retained: &result.Retained{Readers: 1, Readings: 10, Expected: 1000, Delivered: 1000},
@@ -18,6 +19,8 @@ func TestObservations(t *testing.T) {
 		text string
 		mark style
 	}{
+		{"reset:nth=5: 40 times", none},
+		{"kill:at=5s: never happened, so the run says nothing about it", yellow},
 		{"came back 100 times: session present 99, subscriptions kept without subscribing again 98", red},
 		{"399 received of 400 that 2 watchers were owed: 1 missing, 0 uncalled for", red},
 		{"1,000 received on 10 subscriptions of 1,000 that were owed: 0 missing, 0 older than what had been acknowledged", none},
@@ -32,7 +35,7 @@ func TestObservations(t *testing.T) {
 			t.Errorf("%+v\nwant %+v", got[i], w)
 		}
 	}
-	s.Sessions.Expire = true
+	s.Sessions.Expire, s.Faults = true, nil
 	if o := observations(s)[0]; o.mark != none || !strings.Contains(o.text, "were to be gone") {
 		t.Errorf("%+v", o)
 	}

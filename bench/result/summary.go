@@ -31,6 +31,7 @@ type Summary struct {
 	Steady Steady `json:"steady"`
 
 	Soak       *Soak        `json:"soak,omitempty"`       // nil: it was none.
+	Faults     []FaultCount `json:"faults,omitempty"`     // That were asked for, in their order.
 	Recoveries []Recovery   `json:"recoveries,omitempty"` // Of the faults that were injected, in their order.
 	Errors     []ErrorCount `json:"errors,omitempty"`
 }
@@ -218,6 +219,12 @@ type Steady struct {
 	BacklogTrend float64 `json:"backlog_per_s"`    // Growth of the backlog, deliveries per second.
 	Trends       []Trend `json:"trends,omitempty"` // After the cut.
 	Text         string  `json:"text,omitempty"`
+}
+
+// A FaultCount is how often a fault that was asked for was committed.
+type FaultCount struct {
+	Fault string `json:"fault"` // In the words in which it was asked for.
+	Count int64  `json:"count"` // 0: the run says nothing about it.
 }
 
 // A Recovery is how long a fault outlasted itself.

@@ -24,9 +24,10 @@ import (
 //	        | nth=N | every=N | prob=P | at=D | mttf=D      when: exactly one; prob is 0.01 or 1%
 //	        | limit=N | for=D | mttr=D | side=client|broker | after | per-connection
 //
-// Times and counts begin with the measured part.
+// Times and counts begin with the measured part. A delay, throttle or slice at=D is a state from then on, for=D.
 type mishap struct {
 	text    string
+	place   int         // Among the flags.
 	fault   fault.Fault // Of the proxy, unless process is set.
 	process string      // "": none.
 	at      time.Duration
@@ -104,8 +105,9 @@ func (e *faultError) Error() string {
 // parseFaults reads all --fault flags. All that is wrong comes in one error, the first mistake of each flag.
 func parseFaults(texts []string) (all []mishap, err error) {
 	var errs []error
-	for _, text := range texts {
+	for i, text := range texts {
 		m, err := parseFault(text)
+		m.place = i
 		all, errs = append(all, m), append(errs, err)
 	}
 	return all, errors.Join(errs...)
@@ -198,7 +200,15 @@ func (m *mishap) settle(word faultWord, seen map[string]bool) error {
 	}
 	f := &m.fault
 	f.At = m.at
-	if m.lasts > 0 {
+	switch why := m.neverLasts(word, seen); {
+	case seen["for"] && why != "":
+		return fmt.Errorf("for=%v: %s", m.lasts, why)
+	case word.always && seen["at"]:
+		f.Until = forGood
+		if seen["for"] {
+			f.Until = m.at + m.lasts
+		}
+	case seen["for"]:
 		f.For = m.lasts
 	}
 	when := 0
@@ -221,6 +231,38 @@ func (m *mishap) settle(word faultWord, seen map[string]bool) error {
 	}
 	p := fault.Plan{Faults: []fault.Fault{*f}}
 	return p.Validate()
+}
+
+// forGood is later than the end of any run.
+const forGood = 100 * 365 * 24 * time.Hour
+
+// neverLasts says why a fault has no for=; "": it has.
+func (m *mishap) neverLasts(word faultWord, seen map[string]bool) string {
+	switch a := m.fault.Action; {
+	case word.always && !seen["at"]:
+		return "it goes with at=, which says from when on"
+	case a == fault.Pause:
+		return fmt.Sprintf("pause=%v has said how long", m.fault.For)
+	case a == fault.TakeOver, a >= fault.Drop && a != fault.Reorder:
+		return fmt.Sprintf("%v does not last", a)
+	}
+	return ""
+}
+
+// manyTimes the mean: an exponentially distributed time is longer than that once in 3000 times.
+const manyTimes = 8
+
+// lull is for how long a fault may hold up everything there is, so that a run that waits for what is under way must not take the silence
+// for its end. payload is that of the largest message, bytes.
+func (m *mishap) lull(payload int) time.Duration {
+	f := &m.fault
+	switch {
+	case m.process != "":
+		return m.lasts
+	case f.Action == fault.Throttle:
+		return time.Duration(payload) * time.Second / time.Duration(f.Rate)
+	}
+	return max(f.For+f.Jitter, manyTimes*f.MTTR)
 }
 
 // goneAfter is how long the broker may be away before a run gives it up.

@@ -27,6 +27,9 @@ func TestParseFault(t *testing.T) {
 		{"pause=50ms:to=subscribers:every=9", fault.Fault{Name: "pause", Action: fault.Pause, For: 50 * time.Millisecond, Direction: fault.Down, Client: "mb*s*", Every: 9}},
 		{"delay=20ms+-5ms", fault.Fault{Name: "delay", Action: fault.Delay, For: 20 * time.Millisecond, Jitter: 5 * time.Millisecond, Every: 1}},
 		{"throttle=50000:to=client", fault.Fault{Name: "throttle", Action: fault.Throttle, Rate: 50_000, Direction: fault.Down, Every: 1}},
+		{"delay=20ms:at=2s", fault.Fault{Name: "delay", Action: fault.Delay, For: 20 * time.Millisecond, At: 2 * time.Second, Until: forGood}},
+		{"throttle=9:at=2s:for=3s", fault.Fault{Name: "throttle", Action: fault.Throttle, Rate: 9, At: 2 * time.Second, Until: 5 * time.Second}},
+		{"cut:at=2s:for=3s", fault.Fault{Name: "cut", Action: fault.Cut, At: 2 * time.Second, For: 3 * time.Second}},
 		{"slice=7:nth=1", fault.Fault{Name: "slice", Action: fault.Slice, Bytes: 7, Nth: 1}},
 		{"takeover=3:CONNACK:nth=2", fault.Fault{Name: "take-over CONNACK", Action: fault.TakeOver, Times: 3, Type: packet.CONNACK, Nth: 2}},
 		{"drop:PUBLISH:to=subscriber:every=100", fault.Fault{Name: "drop", Action: fault.Drop, Type: packet.PUBLISH, Direction: fault.Down, Client: "mb*s*", Every: 100}},
@@ -78,6 +81,10 @@ func TestParseFaultNonsense(t *testing.T) {
 		{"delay=5", 1, "no time"},
 		{"delay=5ms+-9ms", 1, "before it was sent"},
 		{"throttle=0", 1, "whole number"},
+		{"delay=5ms:for=2s", 1, "goes with at="},
+		{"pause=5ms:nth=1:for=2s", 1, "has said how long"},
+		{"drop:nth=1:for=2s", 1, "does not last"},
+		{"takeover:nth=1:for=2s", 1, "does not last"},
 		{"drop:PUBACK:nth=1", 1, "PUBLISH only"},
 		{"drop:nth=1:after", 1, "After"},
 		{"stop:at=1s", 1, "for how long"},
@@ -97,7 +104,7 @@ func TestParseFaultNonsense(t *testing.T) {
 func TestFaultsInARun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	code, stdout, stderr := mqttbench(t.Context(), "--quiet", "--charts=false", "--qos", "1", "--clients", "4", "--rate", "200", "--warmup", "0s", "--duration", "1s",
-		"--out", dir, "--fault", "drop:to=subscriber:every=20:limit=3", "--fault", "kill:at=600ms", "--fault", "stop:at=300ms:for=100ms")
+		"--out", dir, "--fault", "drop:to=subscriber:every=20:limit=3", "--fault", "kill:at=600ms", "--fault", "stop:at=300ms:for=100ms", "--fault", "reset:PUBREC:nth=1")
 	if code != exitBroken {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}
@@ -118,11 +125,56 @@ func TestFaultsInARun(t *testing.T) {
 	if diff := cmp.Diff(map[string]int64{"drop": 3, "kill": 1, "stop": 1}, got); diff != "" {
 		t.Error(diff)
 	}
+	faults := []result.FaultCount{
+		{Fault: "drop:to=subscriber:every=20:limit=3", Count: 3}, {Fault: "kill:at=600ms", Count: 1}, {Fault: "stop:at=300ms:for=100ms", Count: 1}, {Fault: "reset:PUBREC:nth=1"},
+	}
+	if diff := cmp.Diff(faults, r.Summary.Faults); diff != "" {
+		t.Error(diff)
+	}
+	if !strings.Contains(stdout, "reset:PUBREC:nth=1: never happened") {
+		t.Errorf("what never happened is not told:\n%s", stdout)
+	}
 	m := &r.Manifest
 	if m.Workload.Faults == "" || !strings.HasPrefix(m.Broker.URL, "tcp://127.0.0.1:") || r.Summary.Cost.Broker != nil {
 		t.Errorf("%+v, %+v", m.Workload, r.Summary.Cost.Broker)
 	}
 	if c := r.Summary.Contracts[0]; c.Delivered >= c.Expected || c.Delivered < c.Expected/2 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// TestFaultsThatCannotBe: what could not happen, or could not be judged, is refused before anything begins.
+func TestFaultsThatCannotBe(t *testing.T) {
+	for _, c := range []struct {
+		says string
+		args []string
+	}{
+		{"the measured part is over", []string{"--fault", "reset:at=3s"}},
+		{"the measured part is over", []string{"--fault", "kill:at=2s"}},
+		{"a --drain that is longer", []string{"--fault", "pause=31s:nth=1"}},
+	} {
+		args := append([]string{"--quiet", "--clients", "2", "--duration", "2s", "--out", filepath.Join(t.TempDir(), "run")}, c.args...)
+		code, stdout, stderr := mqttbench(t.Context(), args...)
+		if code != exitInput || !strings.Contains(stderr, c.says) {
+			t.Errorf("%v: exit code %d, want %q:\n%s%s", c.args, code, c.says, stdout, stderr)
+		}
+	}
+}
+
+// TestPauseOverTheEnd: a run that waits for what is under way does not take a silence that was asked for as its end.
+func TestPauseOverTheEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it waits for four seconds")
+	}
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "run")
+	code, stdout, stderr := mqttbench(t.Context(), "--quiet", "--charts=false", "--tolerate-noise", "--qos", "1", "--clients", "2", "--rate", "100", "--warmup", "0s", "--duration", "1s",
+		"--out", dir, "--fault", "pause=3s:to=subscriber:at=800ms")
+	r, err := result.Read(dir)
+	if err != nil {
+		t.Fatalf("exit code %d, %v\n%s%s", code, err, stdout, stderr)
+	}
+	if c := r.Summary.Contracts[0]; !c.Kept() || c.Delivered != c.Expected || r.Summary.Faults[0].Count != 1 {
+		t.Errorf("%+v, %+v", c, r.Summary.Faults)
 	}
 }

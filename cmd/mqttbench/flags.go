@@ -372,9 +372,15 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	refuse(persons != nil, "%v", persons)
 	refuse(len(ofProcess(s.faults)) > 0 && slices.ContainsFunc(s.sources, func(x source) bool { return x.url != "" }),
 		"--fault %s is about the broker's process, which must be one that mqttbench starts: the built-in broker, or --broker-cmd", strings.Join(s.faultTexts, " --fault "))
+	for _, m := range s.faults {
+		refuse(m.at >= s.duration && s.duration > 0, "--fault %s: by then the measured part is over, which lasts %v", m.text, s.duration)
+	}
 	if len(errs) == 0 {
 		p := s.plan()
 		refuse(p.Validate() != nil, "%v", p.Validate())
+	}
+	if len(errs) == 0 {
+		refuse(s.lull() >= s.drain, "--fault may hold everything up for %v: it takes a --drain that is longer, and not %v", s.lull(), s.drain)
 	}
 	return errors.Join(errs...)
 }
@@ -409,6 +415,9 @@ func brokerURL(text string) (string, error) {
 	}
 	if u.Hostname() == "" {
 		return "", fmt.Errorf("%q has no host", text)
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("%s://%s: a URL of a broker has a host, a port and perhaps a path, and nothing else; --username and --password are flags", u.Scheme, u.Host)
 	}
 	port := u.Port()
 	if port == "" {

@@ -18,16 +18,19 @@ type mishaps struct {
 	// Immutable.
 	proxy   *fault.Proxy   // nil: no fault needs one.
 	process *fault.Process // nil: no fault is about it.
+	all     []mishap       // As they were asked for.
 	toCome  []mishap       // Of the process, by time.
 	gone    chan error     // Delivers why the broker did not come back.
 	ctx     context.Context
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+	lull    time.Duration // For how long they may hold everything up.
 
 	ended chan struct{} // Closed when the measured part is over: nothing begins any more.
 
-	mu     sync.Mutex
-	events []bench.Event // Guarded by mu. Those that nobody has taken yet.
+	mu       sync.Mutex
+	events   []bench.Event // Guarded by mu. Those that nobody has taken yet.
+	befallen map[int]int64 // Guarded by mu. By place, of the process: how often.
 }
 
 // ofProcess are the faults of the broker's process, by time.
@@ -46,9 +49,12 @@ func (s *settings) newMishaps(ctx context.Context, t *target) (*mishaps, error) 
 	if len(s.faults) == 0 {
 		return nil, nil
 	}
-	m := &mishaps{process: t.process, toCome: ofProcess(s.faults), gone: make(chan error, 1), ended: make(chan struct{})}
+	m := &mishaps{
+		process: t.process, all: s.faults, toCome: ofProcess(s.faults), lull: s.lull(),
+		gone: make(chan error, 1), ended: make(chan struct{}), befallen: map[int]int64{},
+	}
 	m.ctx, m.cancel = context.WithCancel(ctx)
-	plan := fault.Plan{Seed: s.seed}
+	plan := fault.Plan{Seed: s.seed, Run: s.plan().Run}
 	for _, f := range s.faults {
 		if f.process == "" {
 			plan.Faults = append(plan.Faults, f.fault)
@@ -68,7 +74,7 @@ func (s *settings) newMishaps(ctx context.Context, t *target) (*mishaps, error) 
 // arrange has a run tell when it measures, and ask for what was done to it. profiling may be nil.
 func (m *mishaps) arrange(cfg *bench.Config) {
 	before := cfg.Measuring
-	cfg.Events = m.take
+	cfg.Events, cfg.Faults, cfg.Lull = m.take, m.counts, m.lull
 	cfg.Measuring = func(begins bool) {
 		if before != nil {
 			before(begins)
@@ -123,6 +129,33 @@ func (m *mishaps) take() []bench.Event {
 	return events
 }
 
+// counts are how often each fault has been committed.
+func (m *mishaps) counts() (all []result.FaultCount) {
+	var wires []int64
+	if m.proxy != nil {
+		wires = m.proxy.Counts()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, x := range m.all {
+		n := m.befallen[x.place]
+		if x.process == "" {
+			n, wires = wires[0], wires[1:]
+		}
+		all = append(all, result.FaultCount{Fault: x.text, Count: n})
+	}
+	return all
+}
+
+// lull is for how long the faults of a run may hold everything up.
+func (s *settings) lull() (longest time.Duration) {
+	p := s.plan()
+	for _, m := range s.faults {
+		longest = max(longest, m.lull(p.LargestPayload()))
+	}
+	return longest
+}
+
 // befallProcess commits the faults of the broker's process, one after the other.
 func (m *mishaps) befallProcess() {
 	armed := time.Now()
@@ -140,6 +173,9 @@ func (m *mishaps) befallProcess() {
 			return
 		}
 		m.tell(bench.Event{At: began, Lasts: time.Since(began), Kind: result.EventFault, Name: x.process, Text: x.process + " of the broker"})
+		m.mu.Lock()
+		m.befallen[x.place]++
+		m.mu.Unlock()
 	}
 }
 

@@ -122,7 +122,8 @@ FAULTS
                              process  stop  kill  terminate, with at=D and for=D: of the built-in broker or --broker-cmd
                              which    PUBLISH, PUBREC, ...  from=WHO or to=WHO or of=WHO: publisher, subscriber, or a pattern of
                                       Client Identifiers
-                             when     one of nth=N  every=N  prob=P  at=D  mttf=D (again and again); of each client by itself
+                             when     one of nth=N  every=N  prob=P  at=D  mttf=D (again and again); of each client by itself. A
+                                      delay, throttle or slice is there all the time, or from at=D on, for=D
                              more     limit=N (in all)  for=D (how long)  mttr=D  side=client|broker (who sees a reset)
                                       after (the packet still passes)  per-connection
                              All but those of the process go through a proxy, whose CPU time counts as the generator's
@@ -206,8 +207,10 @@ OUTPUT
 
 EXIT CODES
   0  measured, and every promise kept      3  measured, but the generator was at its limit: the
-  1  a promise was broken, or the run         output says which gate failed and what to change
-     failed half-way                       4  kept, but the machine was busy with something else, or
+  1  a promise was broken, an SLO missed,     output says which gate failed and what to change
+     or the run failed half-way            4  kept, but the machine was busy with something else, or
   2  bad input, or the broker cannot be       the run was not steady; --tolerate-noise makes it 0
      reached, is none, or refuses        130  interrupted; what was measured is kept
+
+  go run makes 1 of every code but 0: scripts build the program first, go build ./cmd/mqttbench
 `
