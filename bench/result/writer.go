@@ -45,7 +45,7 @@ func Create(dir string, m *Manifest) (*Writer, error) {
 		to   **os.File
 		name string
 	}{{&w.result, ResultFile}, {&w.response, ResponseFile}, {&w.service, ServiceFile}} {
-		const fresh = os.O_CREATE | os.O_EXCL | os.O_WRONLY | os.O_APPEND
+		const fresh = os.O_CREATE | os.O_EXCL | os.O_RDWR | os.O_APPEND
 		if *f.to, w.err = os.OpenFile(filepath.Join(dir, f.name), fresh, 0o644); w.err != nil {
 			return nil, errors.Join(w.err, w.closeFiles())
 		}
@@ -127,6 +127,7 @@ func (w *Writer) Close(s *Summary) error {
 	}
 	for _, f := range []*os.File{w.result, w.response, w.service} {
 		w.fail(f.Sync())
+		w.fail(restore(f))
 	}
 	w.fail(w.closeFiles())
 	return w.err

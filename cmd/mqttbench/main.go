@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	code := complain(stderr, command(ctx, args, stdout, stderr))
 	if code == exitNoisy {
-		if wants(args, "--tolerate-noise") {
+		if wants(args, "--tolerate-noise", "--tolerate-noise=true") {
 			return exitKept
 		}
 		fmt.Fprintln(stderr, noisyText)

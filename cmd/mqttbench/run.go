@@ -56,7 +56,13 @@ func (s *settings) carryOut(ctx context.Context, args []string, stdout, stderr i
 	}
 	res, err := s.run(ctx, f, stderr)
 	var setup *bench.SetupError
-	if errors.As(err, &setup) { // Nothing was measured, so there is nothing to keep or to show.
+	failed := errors.As(err, &setup)
+	switch { // If nothing was measured, there is nothing to keep or to show.
+	case ctx.Err() != nil && (res == nil || failed):
+		s.tidy()
+		fmt.Fprintln(stderr, "mqttbench: interrupted before anything was measured")
+		return exitError(exitInterrupted)
+	case failed:
 		s.tidy()
 		return inputError{err}
 	}
