@@ -258,7 +258,7 @@ func (p *publisher) probe() {
 	p.client.Publish(&w.message)
 }
 
-// write makes message seq the worker's message.
+// write makes message seq, sent at now, the worker's message: the same each time.
 func (p *publisher) write(seq uint32, now int64) {
 	w := p.worker
 	m := &w.message
@@ -268,7 +268,7 @@ func (p *publisher) write(seq uint32, now int64) {
 	}
 	m.Payload = w.payload[:size]
 	w.run.plan.Fill(m.Payload, plan.Stamp{Run: w.run.plan.RunID, Stream: p.number, Seq: seq, Sent: now - w.run.origin})
-	m.Topic, m.QoS, m.Retain, m.Token, m.ID = p.topic, p.qos, p.retain, p.slot<<32|uint64(seq), 0
+	m.Topic, m.QoS, m.Retain, m.Token, m.Sent, m.ID = p.topic, p.qos, p.retain, p.slot<<32|uint64(seq), now, 0
 	if m.Topic == "" {
 		m.Topic = w.run.plan.TopicOf(p.number, seq)
 	}

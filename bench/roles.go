@@ -213,6 +213,12 @@ func (m *member) Acked(token uint64, reason packet.ReasonCode, now int64) {
 	}
 }
 
+// Recall implements client.Observer: a message is a function of the plan and of when it was sent.
+func (m *member) Recall(token uint64, sent int64) *client.Message {
+	m.pubs[token>>32].write(uint32(token), sent)
+	return &m.worker.message
+}
+
 // Received implements client.Observer.
 func (m *member) Received(r *client.Reception) {
 	switch {

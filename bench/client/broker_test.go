@@ -57,6 +57,7 @@ func newJourney(t *testing.T, e *Native, o Options, q packet.QoS) *journey {
 	o.ClientID = "s/" + t.Name()
 	j.sub = j.g.New(o, j.sr)
 	j.pr.quiet, j.sr.quiet = true, false
+	j.pr.onRecall = j.message
 	return j
 }
 
@@ -97,13 +98,12 @@ func (j *journey) run() {
 	on(j.t, j.g, j.judge)
 }
 
+func (j *journey) message(n uint64, _ int64) *Message {
+	return &Message{Topic: j.topic, Payload: binary.BigEndian.AppendUint64(nil, n), QoS: j.q, Token: n}
+}
+
 func (j *journey) pump() {
-	var payload [8]byte
-	for j.next < journeyLength {
-		binary.BigEndian.PutUint64(payload[:], j.next)
-		if !j.pub.Publish(&Message{Topic: j.topic, Payload: payload[:], QoS: j.q, Token: j.next}) {
-			return
-		}
+	for j.next < journeyLength && j.pub.Publish(j.message(j.next, 0)) {
 		j.next++
 	}
 }

@@ -23,7 +23,7 @@ const (
 // A client is one MQTT client: the Handler of its Network Connection, one after the other, and its session.
 // Everything in it is owned by the group's loop.
 //
-// An idle one is this struct of 160 bytes and what the transport needs; the two halves of the session are
+// An idle one is this struct of 128 bytes and what the transport needs; the two halves of the session are
 // made when first used.
 type client struct {
 	// Immutable, but for id when the server assigns it.
@@ -37,19 +37,15 @@ type client struct {
 	in    *idSet    // nil until a QoS 2 message arrives.
 	times uint32    // How many times CONNACK with Success came.
 
-	bucket  int16  // Of the group's wheel; here it costs nothing.
-	unacked uint16 // QoS 2 messages of this connection that are not released; so does this.
-
 	// This connection.
-	conn      *transport.Conn
-	why       error // What ended it, when this side knows better than the transport.
-	began     int64 // ns: when dialling began, then when CONNECT was put.
-	deadline  int64 // ns: by when CONNACK must come.
-	lastOut   int64 // ns: when the last packet was put.
-	pinged    int64 // ns: when the PINGREQ was put that has no answer; 0: none.
 	maxPacket uint32
+	conn      *transport.Conn
+	last      int64  // ns: when dialling began, then when the last packet was put.
+	deadline  int64  // ns: by when CONNACK or PINGRESP must come; 0: neither is awaited.
+	unacked   uint16 // QoS 2 messages that are not released.
 	quota     uint16 // The smaller of the window and the server's Receive Maximum.
 	keepAlive uint16 // Seconds; 0: off.
+	bucket    int16  // Of the group's wheel; here it costs nothing.
 	maxQoS    packet.QoS
 	state     state
 	closing   bool // This side has closed it: nothing more is read or sent.
@@ -73,9 +69,9 @@ func (c *client) Connect() {
 	if c.g.closing {
 		return
 	}
-	c.state, c.closing, c.why, c.torn, c.full, c.pinged, c.unacked = dialling, false, nil, false, false, 0, 0
-	c.began = transport.Clock()
-	c.deadline = c.began + int64(c.o.ConnectTimeout)
+	c.state, c.closing, c.torn, c.full, c.unacked = dialling, false, false, false, 0
+	c.last = transport.Clock()
+	c.deadline = c.last + int64(c.o.ConnectTimeout)
 	c.g.watch(c, c.deadline)
 	// The transport's own timeout is the later one, so that silence is reported in one way only.
 	c.conn = c.g.loop.DialTLS(c.o.URL, c.o.TLS, c.o.Local, c.o.ConnectTimeout+time.Second, c)
@@ -88,10 +84,10 @@ func (c *client) Opened(conn *transport.Conn) {
 		return
 	}
 	now := transport.Clock()
-	took := since(c.began, now)
-	c.state, c.began = greeting, now
-	c.keepAlive = c.o.keepAliveSeconds()
+	took := since(c.last, now)
+	c.state, c.keepAlive = greeting, c.o.keepAliveSeconds()
 	c.put(packet.CONNECT, c.appendConnect(c.g.scratch[:0]))
+	c.last = now // To the nanosecond: the time to CONNACK is measured.
 	c.obs.Took(ConnectTCP, took)
 }
 
@@ -165,8 +161,8 @@ func (c *client) accept(p *packet.Connack) {
 // greeted puts on the wire what the session owes, and only then tells the observer, who may publish at once.
 func (c *client) greeted(present bool) {
 	now := c.g.arrived
-	took := since(c.began, now)
-	c.state = online
+	took := since(c.last, now)
+	c.state, c.deadline = online, 0
 	c.times++
 	c.g.counters.Connects++
 	c.g.wheel.remove(c)
@@ -189,7 +185,11 @@ func (c *client) resume(present bool) (over []verdict) {
 	if c.out == nil {
 		return nil
 	}
-	rel, over := c.out.resume(present, c.maxPacket, &c.g.buffers)
+	var tooLarge func(x *slot) bool
+	if c.maxPacket != 0 {
+		tooLarge = func(x *slot) bool { return uint32(c.recalled(x).Size(c.o.Version)) > c.maxPacket }
+	}
+	rel, over := c.out.resume(present, tooLarge)
 	for _, id := range rel {
 		c.g.counters.Resent++
 		c.out.find(id).sent = transport.Clock()
@@ -201,14 +201,14 @@ func (c *client) resume(present bool) (over []verdict) {
 
 // resend sends owed PUBLISHes while the quota allows.
 func (c *client) resend() {
-	for len(c.out.resend) > 0 && c.out.active < int(c.quota) {
+	for len(c.out.resend) > 0 && c.out.active < c.quota {
 		x := c.out.nextOwed()
 		if x == nil {
 			return
 		}
 		c.g.counters.Resent++
 		x.sent = transport.Clock()
-		c.put(packet.PUBLISH, x.wire)
+		c.putPublish(c.recalled(x))
 	}
 }
 
@@ -220,7 +220,7 @@ func (c *client) put(t packet.Type, p []byte) {
 
 // send hands bytes to the transport, which copies them, and counts nothing.
 func (c *client) send(p []byte) {
-	c.lastOut = c.g.loop.Now()
+	c.last = c.g.loop.Now()
 	if !c.conn.Put(c.g.loop, p) {
 		c.full = true
 	}
@@ -259,8 +259,16 @@ func (c *client) cut(why error) {
 	if c.state == offline || c.closing {
 		return
 	}
-	c.closing, c.why = true, why
+	c.closing = true
+	c.blame(why)
 	c.conn.Reset(why)
+}
+
+// blame notes why this side ends the connection; nil: because the caller said so.
+func (c *client) blame(why error) {
+	if why != nil {
+		c.g.reasons[c] = why
+	}
 }
 
 // Closed implements transport.Handler.
@@ -269,7 +277,8 @@ func (c *client) Closed(err error) {
 		return
 	}
 	err = c.explain(err)
-	c.state, c.closing, c.conn, c.why = offline, false, nil, nil
+	c.state, c.closing, c.conn = offline, false, nil
+	delete(c.g.reasons, c)
 	delete(c.g.aliases, c)
 	c.g.wheel.remove(c)
 	again := c.again
@@ -283,26 +292,19 @@ func (c *client) Closed(err error) {
 // pingAt is when PINGREQ is due if nothing else is sent, ns. The Keep Alive bounds the time between two
 // packets, [v5 MQTT-3.1.2-20], so a quarter of it is left for the way.
 func (c *client) pingAt() int64 {
-	return c.lastOut + int64(c.keepAlive)*int64(time.Second)*3/4
+	return c.last + int64(c.keepAlive)*int64(time.Second)*3/4
 }
 
 // lookAtDeadline is the wheel's call: perhaps something is due.
 func (c *client) lookAtDeadline(now int64) {
 	switch {
 	case c.state == offline || c.closing:
+	case now < c.deadline:
+		c.g.watch(c, c.deadline)
 	case c.state != online:
-		if now < c.deadline {
-			c.g.watch(c, c.deadline)
-			return
-		}
 		c.cut(noConnack(c.o.ConnectTimeout))
-	case c.pinged != 0:
-		alive := time.Duration(c.keepAlive) * time.Second
-		if now < c.pinged+int64(alive) {
-			c.g.watch(c, c.pinged+int64(alive))
-			return
-		}
-		c.cut(noPingresp(alive))
+	case c.deadline != 0:
+		c.cut(noPingresp(time.Duration(c.keepAlive) * time.Second))
 	case now < c.pingAt():
 		c.g.watch(c, c.pingAt())
 	default:
@@ -312,8 +314,8 @@ func (c *client) lookAtDeadline(now int64) {
 
 func (c *client) ping(now int64) {
 	c.put(packet.PINGREQ, packet.AppendPing(c.g.scratch[:0], packet.PINGREQ))
-	c.pinged = max(now, 1)
-	c.g.watch(c, c.pinged+int64(c.keepAlive)*int64(time.Second))
+	c.deadline = now + int64(c.keepAlive)*int64(time.Second)
+	c.g.watch(c, c.deadline)
 }
 
 // Inflight implements Client.
@@ -321,7 +323,7 @@ func (c *client) Inflight() int {
 	if c.out == nil {
 		return 0
 	}
-	return c.out.inflight
+	return int(c.out.inflight)
 }
 
 // Pending implements Client.

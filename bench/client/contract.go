@@ -60,10 +60,11 @@ type Subscription struct {
 // A Message is one PUBLISH to be made.
 type Message struct {
 	Topic   string
-	Payload []byte // Lent: copied if it must be kept.
+	Payload []byte // Lent.
 	QoS     packet.QoS
 	Retain  bool
-	Token   uint64       // The caller's own; handed back with Acked.
+	Token   uint64       // The caller's own; handed back with Acked and Recall.
+	Sent    int64        // ns, transport.Clock: now. Handed back with Recall.
 	ID      packet.ID    // Set by Publish: the Packet Identifier, if it has one and the engine knows it.
 	Props   packet.Props // Version 5, encoded; no Topic Alias.
 }
@@ -108,6 +109,10 @@ type Observer interface {
 	// Acked: a message's exchange is complete (PUBACK, or PUBCOMP), or was refused with a reason >= 0x80: by the
 	// server, or by this client because the server had forbidden such messages in its CONNACK (any QoS then).
 	Acked(token uint64, reason packet.ReasonCode, now int64)
+	// Recall makes the message again that was published with a token at a time, byte for byte: it has to be sent once more. Who publishes
+	// knows how its messages are made, and what an engine kept of them until they are acknowledged would be most of its memory. The message is lent until
+	// the next call of a method of the client or the observer. An engine that keeps messages does not ask.
+	Recall(token uint64, sent int64) *Message
 	// Received: a PUBLISH has come. It is acknowledged after the return.
 	Received(r *Reception)
 	// Took: one exchange of a phase took d.

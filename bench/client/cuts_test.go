@@ -47,8 +47,12 @@ func manyCuts(t *testing.T, q packet.QoS, seed uint64) {
 
 	acked, next := make([]int, n), 0
 	done, left := make(chan struct{}), n
+	message := func(token uint64, _ int64) *Message {
+		return &Message{Topic: "t", Payload: []byte{byte(token >> 8), byte(token)}, QoS: q, Token: token}
+	}
+	r.onRecall = message
 	pump := func() {
-		for next < n && c.Publish(&Message{Topic: "t", Payload: []byte{byte(next >> 8), byte(next)}, QoS: q, Token: uint64(next)}) {
+		for next < n && c.Publish(message(uint64(next), 0)) {
 			next++
 		}
 	}

@@ -14,6 +14,9 @@
 // purpose: the instrument and the thing measured must not be able to agree on the same mistake. It lives as long as
 // the Client and is kept across connections, as [v5 4.1] asks.
 //
+// A client keeps no message that it has in flight, but how far its exchange has come: whoever published it makes it again if it has
+// to be sent again (Observer.Recall). That is 32 bytes for each, whatever its size.
+//
 // # What a resumed connection puts on the wire
 //
 //	state at the cut            session present                 session lost

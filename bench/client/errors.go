@@ -78,9 +78,10 @@ func noPingresp(d time.Duration) error { return fmt.Errorf("%w: no PINGRESP with
 
 // explain puts what the transport reports into the words of the protocol.
 func (c *client) explain(err error) error {
+	why := c.g.reasons[c]
 	switch {
-	case c.why != nil:
-		return c.why
+	case why != nil:
+		return why
 	case c.closing, err == nil: // Disconnect, Cut; the engine's Close.
 		return nil
 	case c.state == dialling:

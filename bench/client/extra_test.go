@@ -18,7 +18,7 @@ func TestWillAndAliases(t *testing.T) {
 		publish := func(q packet.QoS, letter string) {
 			t.Helper()
 			on(t, g, func() {
-				if !c.Publish(&Message{Topic: "t", Payload: []byte(letter), QoS: q}) {
+				if !c.Publish(&Message{Topic: "t", Payload: []byte(letter), QoS: q, Token: uint64(letter[0])}) {
 					t.Errorf("%s cannot be published", letter)
 				}
 			})

@@ -63,6 +63,7 @@ type recorder struct {
 
 	onConnected    func(present bool)
 	onAcked        func(token uint64)
+	onRecall       func(token uint64, sent int64) *Message // nil: the topic is "t", the payload the token as a letter.
 	onReceived     func(r *Reception)
 	onWritable     func()
 	onDisconnected func(err error)
@@ -125,6 +126,13 @@ func (r *recorder) Acked(token uint64, reason packet.ReasonCode, now int64) {
 	if r.onAcked != nil {
 		r.onAcked(token)
 	}
+}
+
+func (r *recorder) Recall(token uint64, sent int64) *Message {
+	if r.onRecall != nil {
+		return r.onRecall(token, sent)
+	}
+	return &Message{Topic: "t", Payload: []byte{byte(token)}}
 }
 
 func (r *recorder) Received(m *Reception) {

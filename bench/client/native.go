@@ -101,10 +101,10 @@ type group struct {
 	// Owned by the loop.
 	closing  bool // No new connections: who connects again in Disconnected would never let the engine end.
 	counters Counters
-	buffers  buffers
 	idPages  idPages
 	wheel    wheel
 	aliases  map[*client]*aliases // Of the connections that use any; nil: none ever has.
+	reasons  map[*client]error    // What ended the connections that are ending, where this side knows better than the transport.
 
 	// Timers: one of the loop's for the caller's pacer and the wheel.
 	pacer   func(now int64) int64
@@ -135,6 +135,7 @@ func newGroup(l *transport.Loop) *group {
 		pacerAt: math.MaxInt64,
 		armed:   math.MaxInt64,
 		wheel:   wheel{next: math.MaxInt64},
+		reasons: map[*client]error{},
 		scratch: make([]byte, 0, 1024),
 	}
 	l.SetTimer(g.tick)
@@ -164,8 +165,9 @@ func (g *group) options(o Options) *Options {
 	if len(g.kept) == keptOptions {
 		g.kept = g.kept[1:]
 	}
-	g.kept = append(g.kept, &o)
-	return &o
+	kept := o // Of its own, or o would be garbage each time.
+	g.kept = append(g.kept, &kept)
+	return &kept
 }
 
 // Post implements Group.

@@ -30,10 +30,13 @@ const (
 )
 
 // A slot is one exchange.
+//
+// It has no message: what has to be sent again is made again, by Observer.Recall. Twenty messages in flight are a kilobyte so, whatever
+// their size, and not what the collector has to look at.
 type slot struct {
-	wire  []byte // The encoded PUBLISH, of the group's buffers, to be sent again; nil once PUBREC has come.
 	token uint64
-	sent  int64 // ns: when its PUBLISH, PUBREL or SUBSCRIBE was put.
+	first int64 // ns: Message.Sent.
+	sent  int64 // ns: when its PUBLISH, PUBREL or SUBSCRIBE was put last.
 	// order numbers first PUBLISHes, and anew PUBRECs, as they come: the two orders that must
 	// survive a reconnect, [v5 MQTT-4.6.0-1] and [v5 MQTT-4.6.0-4]. It wraps; at most 65535 of them
 	// are compared at a time, so that differences tell.
@@ -48,15 +51,16 @@ type slot struct {
 // handed out in rotation, not lowest first: a late or doubled acknowledgement of the server's then meets no
 // exchange and is counted, where it would otherwise complete somebody else's.
 type outgoing struct {
-	slots    []slot
-	used     int // Slots that are not free.
-	inflight int // Of them, PUBLISHes.
-	active   int // Of those, begun or resumed on this connection: what Receive Maximum bounds.
-	last     packet.ID
-	order    uint32
-
+	slots []slot
 	// resend are the identifiers in stage owed1 or owed2, in order, some perhaps complete by now.
 	resend []packet.ID
+
+	order    uint32
+	last     packet.ID
+	used     uint16 // Slots that are not free. At most maxInflight, as are the next two.
+	inflight uint16 // Of them, PUBLISHes.
+	active   uint16 // Of those, begun or resumed on this connection: what Receive Maximum bounds.
+	dup      bool   // What is sent again on this connection has DUP.
 }
 
 // open takes a free identifier, or returns nil when there is none. The slot stays where it is until the next open.
@@ -64,7 +68,7 @@ func (o *outgoing) open(s stage) *slot {
 	if o.used == maxInflight {
 		return nil
 	}
-	if o.used == len(o.slots) {
+	if int(o.used) == len(o.slots) {
 		o.grow()
 	}
 	for {
@@ -121,9 +125,10 @@ type verdict struct {
 
 // resume makes ready for a new connection. It returns the identifiers whose PUBREL is owed and leaves those whose
 // PUBLISH is in o.resend, each in order; over are the exchanges that can no longer complete. See the
-// package's table. maxPacket is the server's Maximum Packet Size, bytes; 0: none.
-func (o *outgoing) resume(present bool, maxPacket uint32, b *buffers) (rel []packet.ID, over []verdict) {
-	o.active, o.resend = 0, o.resend[:0]
+// package's table. tooLarge reports whether an exchange's PUBLISH is more than the server takes now; nil: none is.
+func (o *outgoing) resume(present bool, tooLarge func(x *slot) bool) (rel []packet.ID, over []verdict) {
+	// DUP as [v5 MQTT-3.3.1-1] asks; a new exchange has none.
+	o.active, o.dup, o.resend = 0, present, o.resend[:0]
 	for i := range o.slots {
 		x := &o.slots[i]
 		switch x.stage {
@@ -139,11 +144,12 @@ func (o *outgoing) resume(present bool, maxPacket uint32, b *buffers) (rel []pac
 			over = append(over, verdict{x.token, packet.Success})
 			o.close(x)
 		default:
-			x.owe(present)
-			if maxPacket != 0 && uint32(len(x.wire)) > maxPacket {
+			if x.stage >= sent1 {
+				x.stage -= sent1 - owed1
+			}
+			if tooLarge != nil && tooLarge(x) {
 				// [v5 MQTT-3.2.2-15]: it must not be sent, and the sender acts as if it had been.
 				over = append(over, verdict{x.token, packet.PacketTooLarge})
-				b.put(x.wire)
 				o.close(x)
 				continue
 			}
@@ -155,22 +161,13 @@ func (o *outgoing) resume(present bool, maxPacket uint32, b *buffers) (rel []pac
 	return rel, over
 }
 
-// owe turns an exchange back to where its PUBLISH has to be sent, with DUP as [v5 MQTT-3.3.1-1] asks.
-func (x *slot) owe(dup bool) {
-	switch x.stage {
-	case sent1:
-		x.stage = owed1
-	case sent2:
-		x.stage = owed2
+// qos is that of the PUBLISH of an exchange whose PUBLISH is owed or sent.
+func (s stage) qos() packet.QoS {
+	if s == owed1 || s == sent1 {
+		return 1
 	}
-	x.wire[0] &^= dupFlag
-	if dup {
-		x.wire[0] |= dupFlag
-	}
+	return 2
 }
-
-// dupFlag is DUP in the first byte of a PUBLISH, [v5 3.3.1.1].
-const dupFlag = 1 << 3
 
 func (o *outgoing) sort(ids []packet.ID) {
 	slices.SortFunc(ids, func(a, b packet.ID) int {

@@ -19,7 +19,6 @@ func TestOutgoingAgainstNaive(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var (
 			o     outgoing
-			b     buffers
 			pubs  []owed // In the order first sent.
 			rels  []owed // In the order of their PUBREC.
 			token uint64
@@ -38,7 +37,7 @@ func TestOutgoingAgainstNaive(t *testing.T) {
 					t.Fatalf("identifier %d was in use", x.id)
 				}
 				token++
-				x.token, x.wire = token, append(b.get(1), 0x32)
+				x.token = token
 				o.inflight++
 				o.active++
 				pubs = append(pubs, owed{id: x.id, token: token, rec: st == sent2})
@@ -52,7 +51,6 @@ func TestOutgoingAgainstNaive(t *testing.T) {
 				if x == nil || x.token != pubs[i].token {
 					t.Fatalf("exchange of %d not found", pubs[i].id)
 				}
-				b.put(x.wire)
 				o.close(x)
 				pubs = slices.Delete(pubs, i, i+1)
 			},
@@ -62,9 +60,8 @@ func TestOutgoingAgainstNaive(t *testing.T) {
 					t.Skip()
 				}
 				x := o.find(pubs[i].id)
-				b.put(x.wire)
 				o.order++
-				x.wire, x.stage, x.order = nil, released, o.order
+				x.stage, x.order = released, o.order
 				rels = append(rels, pubs[i])
 				pubs = slices.Delete(pubs, i, i+1)
 			},
@@ -78,7 +75,7 @@ func TestOutgoingAgainstNaive(t *testing.T) {
 			},
 			"reconnect": func(t *rapid.T) {
 				present := rapid.Bool().Draw(t, "present")
-				rel, over := o.resume(present, 0, &b)
+				rel, over := o.resume(present, nil)
 				var got []uint64
 				for _, id := range rel {
 					got = append(got, o.find(id).token)
@@ -90,9 +87,6 @@ func TestOutgoingAgainstNaive(t *testing.T) {
 					rels = nil
 				}
 				for x := o.nextOwed(); x != nil; x = o.nextOwed() {
-					if x.wire[0]&dupFlag != 0 != present {
-						t.Fatalf("first byte %02x, session present %v", x.wire[0], present)
-					}
 					got = append(got, x.token)
 				}
 				var want []uint64
@@ -104,7 +98,7 @@ func TestOutgoingAgainstNaive(t *testing.T) {
 				}
 			},
 			"": func(t *rapid.T) {
-				if n := len(pubs) + len(rels); o.inflight != n || o.active != n || o.used != n {
+				if n := uint16(len(pubs) + len(rels)); o.inflight != n || o.active != n || o.used != n {
 					t.Fatalf("inflight %d, active %d, used %d, want %d", o.inflight, o.active, o.used, n)
 				}
 			},
@@ -171,27 +165,6 @@ func TestIDSetAgainstMap(t *testing.T) {
 			},
 		})
 	})
-}
-
-func TestBuffers(t *testing.T) {
-	var b buffers
-	for _, n := range []int{0, 1, 64, 65, 128, 4096, largestBuffer - 1, largestBuffer, largestBuffer + 1, 1 << 20} {
-		p := b.get(n)
-		if len(p) != 0 || cap(p) < n {
-			t.Fatalf("get %d: length %d, capacity %d", n, len(p), cap(p))
-		}
-		b.put(p)
-		again := b.get(n)
-		if n <= largestBuffer && &again[:1][0] != &p[:1][0] {
-			t.Errorf("a buffer of %d was not used again", n)
-		}
-	}
-	for range 2 * classBytes / largestBuffer {
-		b.put(make([]byte, largestBuffer))
-	}
-	if got := len(b.free[bufferClasses-1]) * largestBuffer; got > classBytes {
-		t.Errorf("%d bytes kept", got)
-	}
 }
 
 // TestWheel compares the wheel with the deadlines themselves.

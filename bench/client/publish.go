@@ -16,18 +16,21 @@ func (c *client) Publish(m *Message) bool {
 		c.refuse(m.Token, reason)
 		return true
 	}
-	if m.QoS == 0 {
-		if c.g.aliases != nil {
-			c.alias(p)
+	if m.QoS > 0 {
+		if p.ID = c.begin(m); p.ID == 0 {
+			return false
 		}
-		c.put(packet.PUBLISH, c.g.encoded(p.Append(c.g.scratch[:0], c.o.Version)))
-		return true
+		m.ID = p.ID
 	}
-	if !c.begin(p, m.Token) {
-		return false
+	if c.g.aliases != nil {
+		c.alias(p)
 	}
-	m.ID = p.ID
+	c.putPublish(p)
 	return true
+}
+
+func (c *client) putPublish(p *packet.Publish) {
+	c.put(packet.PUBLISH, c.g.encoded(p.Append(c.g.scratch[:0], c.o.Version)))
 }
 
 // mayPublish: new messages wait for resends, whatever their QoS, so that nothing overtakes.
@@ -35,14 +38,14 @@ func (c *client) mayPublish(q packet.QoS) bool {
 	if c.state != online || c.closing || c.full {
 		return false
 	}
-	return c.out == nil || len(c.out.resend) == 0 && (q == 0 || c.out.active < int(c.quota))
+	return c.out == nil || len(c.out.resend) == 0 && (q == 0 || c.out.active < c.quota)
 }
 
 // encodable is m as the codec wants it, in the group's scratch.
 func (c *client) encodable(m *Message) *packet.Publish {
 	c.g.topic = append(c.g.topic[:0], m.Topic...)
 	p := &c.g.out
-	p.QoS, p.Retain, p.ID = m.QoS, m.Retain, 0
+	p.Dup, p.QoS, p.Retain, p.ID = false, m.QoS, m.Retain, 0
 	p.Topic, p.Payload, p.Props = c.g.topic, m.Payload, m.Props
 	return p
 }
@@ -66,30 +69,29 @@ func (c *client) refuse(token uint64, reason packet.ReasonCode) {
 	c.g.Post(func() { c.obs.Acked(token, reason, transport.Clock()) })
 }
 
-// begin opens an exchange of QoS 1 or 2 and sends its PUBLISH.
-func (c *client) begin(p *packet.Publish, token uint64) bool {
+// begin opens an exchange of QoS 1 or 2 and returns its Packet Identifier; 0: there is none free.
+func (c *client) begin(m *Message) packet.ID {
 	stage := sent1
-	if p.QoS == 2 {
+	if m.QoS == 2 {
 		stage = sent2
 	}
 	x := c.outgoing().open(stage)
 	if x == nil {
-		c.want(p.QoS) // SUBSCRIBEs hold the last identifiers.
-		return false
+		c.want(m.QoS) // SUBSCRIBEs hold the last identifiers.
+		return 0
 	}
-	p.ID = x.id
-	x.token = token
-	x.wire = p.Append(c.g.buffers.get(p.Size(c.o.Version)), c.o.Version)
-	x.sent = transport.Clock()
+	x.token, x.first, x.sent = m.Token, m.Sent, m.Sent
 	c.out.inflight++
 	c.out.active++
-	if c.g.aliases != nil && c.alias(p) {
-		// What is kept has the Topic Name in full: no alias outlives its connection, [v5 MQTT-3.3.2-7].
-		c.put(packet.PUBLISH, c.g.encoded(p.Append(c.g.scratch[:0], c.o.Version)))
-		return true
-	}
-	c.put(packet.PUBLISH, x.wire)
-	return true
+	return x.id
+}
+
+// recalled is the PUBLISH of an exchange made again. It has its Topic Name in full: no alias outlives its
+// connection, [v5 MQTT-3.3.2-7].
+func (c *client) recalled(x *slot) *packet.Publish {
+	p := c.encodable(c.obs.Recall(x.token, x.first))
+	p.Dup, p.QoS, p.ID = c.out.dup, x.stage.qos(), x.id
+	return p
 }
 
 func (c *client) outgoing() *outgoing {

@@ -61,7 +61,7 @@ func (c *client) answer() {
 
 // fail ends the connection because of err; a server of version 5 is told why, [v5 4.13.1].
 func (c *client) fail(n int, err error) (int, error) {
-	c.why = err
+	c.blame(err)
 	var p *packet.Error
 	if c.state == online && c.o.Version == packet.V5 && errors.As(err, &p) {
 		d := packet.Disconnect{Reason: p.Code}
@@ -242,18 +242,14 @@ func (c *client) recorded(x *slot) {
 		c.out.active++
 	}
 	took := since(x.sent, c.g.arrived)
-	c.g.buffers.put(x.wire)
 	c.out.order++
-	x.wire, x.stage, x.order, x.sent = nil, released, c.out.order, c.g.arrived
+	x.stage, x.order, x.sent = released, c.out.order, c.g.arrived
 	c.obs.Took(PublishRec, took)
 }
 
 // finish ends an exchange by the server's word.
 func (c *client) finish(x *slot, p Phase, reason packet.ReasonCode) {
 	token, took := x.token, since(x.sent, c.g.arrived)
-	if x.wire != nil {
-		c.g.buffers.put(x.wire)
-	}
 	c.out.close(x)
 	c.resend()
 	c.obs.Took(p, took)
@@ -292,8 +288,8 @@ func (c *client) pong(f *packet.Frame) error {
 	if err := packet.CheckEmpty(f.Flags, f.Body); err != nil {
 		return broken(err)
 	}
-	if c.pinged != 0 {
-		c.pinged = 0
+	if c.deadline != 0 {
+		c.deadline = 0
 		c.g.watch(c, c.pingAt())
 	}
 	return nil

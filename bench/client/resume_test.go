@@ -600,3 +600,30 @@ func (a *actor) sync() {
 	}
 	a.s.expect("40 02 00FF")
 }
+
+// TestRecall: what is sent again is made again, from the token and the time that it was published with, RETAIN and properties
+// included; the QoS and the Packet Identifier are those of the exchange. A second time it is the same.
+func TestRecall(t *testing.T) {
+	eachDriver(t, func(t *testing.T, e *Native) {
+		s, r, g := newFake(t), newRecorder(), e.Groups()[0]
+		c := g.New(Options{URL: s.url(), ClientID: "c", Version: packet.V5}, r)
+		message := func(token uint64, sent int64) *Message {
+			expiry := packet.AppendProp(nil, packet.Prop{ID: packet.PropMessageExpiryInterval, N: uint32(sent)})
+			return &Message{Topic: "t", Payload: []byte{byte(token)}, QoS: 2, Retain: true, Token: token, Sent: sent, Props: expiry}
+		}
+		r.onRecall = message
+		for i, connack := range []string{"20 03 00 00 00", "20 03 01 00 00", "20 03 01 00 00"} {
+			on(t, g, c.Connect)
+			s.accept()
+			s.expect(connect5)
+			s.send(connack)
+			r.await(t, "connected")
+			if i == 0 {
+				on(t, g, func() { c.Publish(message('a', 7)) })
+			}
+			s.expect([]string{"35", "3D", "3D"}[i] + "0C 0001 74 0001 05 02 00000007 61")
+			s.drop()
+			r.await(t, "disconnected")
+		}
+	})
+}

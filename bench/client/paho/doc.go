@@ -21,6 +21,7 @@
 //   - Connected comes before the resends are on the wire. What is published from then on follows them.
 //   - Took knows no PublishRec and no ReleaseComp.
 //   - Acked has no reason but Success; 3.1.1 has none either.
+//   - Recall is never asked for: Paho keeps its messages.
 //   - A password without a username, and an empty one, are not sent.
 //   - Publish hands over to a goroutine. A QoS 0 message that was handed over when the connection broke is gone.
 //   - After a cut in the wrong moment a Paho goroutine may linger for writeTimeout; Close waits for it.

@@ -93,6 +93,8 @@ func (r *recorder) Acked(tok uint64, reason packet.ReasonCode, _ int64) {
 		r.onAcked(tok)
 	}
 }
+func (r *recorder) Recall(uint64, int64) *client.Message { panic("Paho keeps its messages") }
+
 func (r *recorder) Received(m *client.Reception) {
 	r.note("received %s %s q%d id%d e%d dup=%v again=%v", m.Topic, m.Payload, m.QoS, m.ID, m.Epoch, m.Dup, m.Again)
 	if r.onReceived != nil {
