@@ -185,7 +185,7 @@ var statements = []statement{
 
 	// PINGREQ, DISCONNECT, AUTH
 	{"3.12.4-1", "3.12.4-1", "PINGREQ is answered.", "TestConnectAllVersions", ""},
-	{"3.14.0-1", "", "No DISCONNECT before CONNACK.", "TestFirstPacketIsConnect TestConnectRefused", ""},
+	{"3.14.0-1", "", "No DISCONNECT before CONNACK.", "TestFirstPacketIsConnect TestConnectRefused TestNoDisconnectBeforeConnack", ""},
 	{"3.14.1-1", "3.14.1-1", "DISCONNECT has its flags.", "packet.TestRefusals", ""},
 	{"3.14.2-1", "", "Its codes are from the table.", "packet.TestReasonTable", ""},
 	{"3.14.2-2", "", "The server sends no Session Expiry Interval in it.", "TestProtocolErrors", ""},

@@ -50,6 +50,7 @@ type conn struct {
 	resumed bool // Session Present was 1.
 	named   bool // There is rare.naming. (rare itself may still come, so other loops must not look whether it has.)
 	origin  origin
+	greeted bool // CONNACK has been put. Guarded by client.kept.mu; without a ledger it means nothing.
 }
 
 // Why connections end, apart from errors of the peer and the network.
@@ -300,7 +301,7 @@ func (c *conn) isReading() bool {
 
 // kick ends the connection from any loop's turn. A version 5 client is told why, [v5 4.13].
 func (c *conn) kick(l *loop, code packet.ReasonCode, why error) {
-	if c.client != nil && c.version == packet.V5 {
+	if c.client != nil && c.version == packet.V5 && c.isGreeted() {
 		d := packet.Disconnect{Reason: code}
 		c.tc.LastWords()
 		c.putNow(l, d.Append(l.control[:0], c.version), nil, nil) // What waits is not sent any more.
@@ -313,7 +314,7 @@ func (c *conn) kick(l *loop, code packet.ReasonCode, why error) {
 // MQTT-4.13.1-1]; earlier ones have only the end of the connection, [v3.1.1 MQTT-4.8.0-1].
 func (c *conn) refuse(err error) {
 	var e *packet.Error
-	if c.client == nil || c.version != packet.V5 || !errors.As(err, &e) {
+	if c.client == nil || c.version != packet.V5 || !errors.As(err, &e) || !c.isGreeted() {
 		return
 	}
 	c.tc.LastWords() // The client may have sent more, as is likely when it has sent too much.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -26,6 +27,8 @@ import (
 const (
 	durableEnv   = "MQTTBENCH_TEST_DURABLE"
 	fileLimitEnv = "MQTTBENCH_TEST_FILE_LIMIT" // The largest file that such a broker can write, bytes.
+
+	failingDiskEnv = "MQTTBENCH_TEST_FAILING_DISK" // Its disk fails when its standard input says so.
 )
 
 func runDurable(spec string) error {
@@ -53,7 +56,22 @@ func runDurable(spec string) error {
 		}
 	}
 	fmt.Println(s.Addrs()[0])
+	if os.Getenv(failingDiskEnv) != "" {
+		go obeyFailing(os.Stdin)
+	}
 	return s.Run(context.Background())
+}
+
+// obeyFailing waits for a line and has the disk fail then, for this process and for good.
+func obeyFailing(orders io.Reader) {
+	if _, err := bufio.NewReader(orders).ReadString('\n'); err != nil {
+		return
+	}
+	if err := failSyncs(); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("failing")
 }
 
 // TestKilled kills a broker under load, again and again, and starts it on the same directory.

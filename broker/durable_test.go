@@ -193,6 +193,35 @@ func TestHeldInOrder(t *testing.T) {
 	}
 }
 
+// TestNoDisconnectBeforeConnack ends connections whose CONNACK waits for the disk: by a take-over, and for a malformed packet. They end
+// without a word, [v5 MQTT-3.14.0-1]; those that have their CONNACK are told why.
+func TestNoDisconnectBeforeConnack(t *testing.T) {
+	for _, d := range drivers {
+		t.Run(d.name, func(t *testing.T) {
+			b := startDurable(t, t.TempDir(), Options{Driver: d.driver})
+			proceed := b.stall()
+			connect := func(id string) *peer {
+				p := b.dial(packet.V5)
+				p.sendConnect(id, resume, expiry(100))
+				return p
+			}
+			malformed := []byte{0, 0}
+			first := connect("taken over")
+			b.await("it has its session", func() bool { return b.Stats().Sessions == 1 })
+			second := connect("taken over")
+			first.expectEnd(0)
+			second.send(malformed)
+			second.expectEnd(0)
+			third := connect("greeted")
+			b.await("it has its session", func() bool { return b.Stats().Sessions == 2 })
+			proceed()
+			third.expectConnack()
+			third.send(malformed)
+			third.expectEnd(packet.MalformedPacket)
+		})
+	}
+}
+
 // publishAll sends each text with QoS 2 and then with QoS 0.
 func (p *peer) publishAll(t *testing.T, texts []string) {
 	t.Helper()

@@ -54,6 +54,7 @@ func (h *held) put(l *loop, c *conn, durable uint64) {
 	if n == 0 {
 		return
 	}
+	c.greeted = true
 	left := copy(h.items, h.items[n:])
 	clear(h.items[left:])
 	h.items = h.items[:left]
@@ -100,6 +101,9 @@ func (g *scribe) hold(l *loop, c *conn, b, body []byte, ref transport.Ref) bool 
 		return true // Taken over: what comes now may never be true, and the end is near.
 	}
 	if len(k.held.items) == 0 && l.gate <= g.durable.Load() {
+		if !c.greeted {
+			c.greeted = true
+		}
 		return false
 	}
 	k.held.add(l.gate, b, body, ref)
@@ -110,6 +114,17 @@ func (g *scribe) hold(l *loop, c *conn, b, body []byte, ref transport.Ref) bool 
 	}
 	c.loop.attend(l.gate)
 	return true
+}
+
+// isGreeted reports whether CONNACK no longer waits for the disk: no DISCONNECT may come before it, [v5 MQTT-3.14.0-1].
+func (c *conn) isGreeted() bool {
+	if c.loop.ledger == nil {
+		return true
+	}
+	k := c.client.kept
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return c.greeted
 }
 
 // list notes that something is held for a connection of l's.
