@@ -6,8 +6,6 @@ import (
 	"math"
 	"os"
 	"runtime"
-	"slices"
-	"strings"
 	"time"
 
 	"mqttbench/bench/client"
@@ -59,12 +57,15 @@ func (r *run) farewell() {
 
 func (r *run) summary(err error, unsent int64) *result.Summary {
 	l := r.log
-	totals := l.collector.Totals()
+	steady := r.steady(l.writer.Run().Intervals, err == nil)
+	totals := r.leaveOut(&steady)
 	s := &result.Summary{
 		Interrupted: errors.Is(err, errInterrupted),
+		Steady:      steady,
 		Response:    result.QuantilesOf(totals.Series.Response),
 		Service:     result.QuantilesOf(totals.Series.Service),
 		Lag:         result.QuantilesOf(totals.Series.Lag),
+		Slack:       result.QuantilesOf(totals.Slack),
 		Errors:      l.errorCounts(),
 	}
 	for p, name := range exchanges {
@@ -83,18 +84,22 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 		}
 	}
 	s.Connecting = r.connecting()
+	s.Measured = r.measured(totals)
 	if r.start != 0 && !r.plan.Idle() {
-		s.Contracts = r.audit(s, totals)
+		s.Contracts = r.audit(s)
 		r.observe(s)
 	}
-	s.Drained = r.drained()
-	s.Measured = r.measured(totals)
+	r.silences(s)
+	r.unanswered(s)
+	s.Drained, s.OfflineWindows = r.drained()
 	if l.begin.at != 0 {
 		r.cost(s)
 	}
-	s.Wire = r.wire
-	s.Validity, s.Gates = measure.Judge(r.evidence(s, totals, unsent))
-	s.Steady = r.steady(l.writer.Run().Intervals)
+	s.Wire = crossed(l.begin.traffic, l.end.traffic)
+	evidence := r.evidence(s, totals, unsent)
+	s.Validity, s.Gates = measure.Judge(evidence)
+	s.Sending = r.sending(&evidence, totals)
+	r.holdRest(s)
 	s.Recoveries = r.recoveries()
 	if r.cfg.Faults != nil {
 		s.Faults = r.cfg.Faults()
@@ -157,42 +162,25 @@ func (r *run) connecting() *result.Connecting {
 	return c
 }
 
-// drained is what became of the backlog of those who were offline; nil if nobody was, or the run did not get that far.
-func (r *run) drained() *result.Drained {
-	from, to := r.plan.Away()
-	back := r.start + to
-	if to == 0 || r.start == 0 || transport.Clock() < back {
-		return nil
-	}
-	d := &result.Drained{
-		Clients: int64(len(r.subs)), Away: time.Duration(r.plan.Offline.For).Seconds(),
-		Queued: r.plan.Expected(from, min(to, r.plan.End())),
-	}
-	last := back
-	for _, b := range ask(r, func(w *worker) backlog { return w.backlog }) {
-		d.Queued -= b.early
-		d.Delivered += b.came
-		last = max(last, b.last)
-	}
-	if last > back {
-		d.Seconds = float64(last-back) / 1e9
-		d.Rate = float64(d.Delivered) / d.Seconds
-	}
-	r.log.writer.Event(&result.Event{At: r.log.seconds(r.start + from), Until: r.log.seconds(back), Kind: result.EventChurn, Name: "offline", Count: d.Clients})
-	return d
-}
-
 // audit is the ledger's verdict, one for each QoS.
-func (r *run) audit(s *result.Summary, t *measure.Totals) (all []result.Contract) {
-	for _, a := range r.ledger.VerifyLevels(measure.Circumstances{
-		Overload: r.overloaded(s, t), Start: time.Duration(r.start - r.origin), Origin: r.origin,
+func (r *run) audit(s *result.Summary) (all []result.Contract) {
+	known := measure.Circumstances{
+		Arriving: r.rest.arriving, Answering: r.rest.answering,
+		Start: time.Duration(r.start - r.origin), Origin: r.origin,
 		Sends: func(stream int) *measure.Sends { return &r.pubs[stream].sends },
-	}) {
+	}
+	audits := r.ledger.VerifyLevels(known)
+	r.queueLimit(s)
+	if lost := lostIn(audits); lost > 0 && !s.Interrupted {
+		if s.Overload = r.overload(lost, s.Queue); s.Overload != nil {
+			known.Overload, known.Counted, known.Admitted = true, s.Overload.Counted, uint64(s.Overload.Dropped)
+			audits = r.ledger.VerifyLevels(known)
+		}
+	}
+	for _, a := range audits {
 		c := a.Contract
-		for class, n := range map[result.Class]uint64{result.WrongQoS: a.WrongQoS, result.SessionLost: a.SessionsLost} {
-			if n > 0 {
-				c.Findings = append(c.Findings, result.Finding{Class: class, Count: int64(n)})
-			}
+		if a.SessionsLost > 0 {
+			c.Findings = append(c.Findings, result.Finding{Class: result.SessionLost, Count: int64(a.SessionsLost), First: r.lostSessions()})
 		}
 		all = append(all, c)
 	}
@@ -200,16 +188,24 @@ func (r *run) audit(s *result.Summary, t *measure.Totals) (all []result.Contract
 	return all
 }
 
+// lostIn is how many deliveries were owed and have not been seen.
+func lostIn(audits []*measure.Audit) (n uint64) {
+	for _, a := range audits {
+		n += uint64(a.Contract.Count(result.Lost))
+	}
+	return n
+}
+
 var allPhases = []result.Phase{result.PhaseConnect, result.PhaseProbe, result.PhaseWarmUp, result.PhaseMeasure, result.PhaseDrain}
 
 // exchanges names the client's phases as the result file does.
 var exchanges = [client.Phases]string{
-	client.ConnectTCP: "connect", client.ConnectMQTT: "CONNACK", client.SubscribeAck: "SUBACK",
+	client.ConnectTCP: "connect", client.ConnectMQTT: "CONNACK", client.SubscribeAck: "SUBACK", client.UnsubscribeAck: "UNSUBACK",
 	client.PublishAck: "PUBLISH-PUBACK", client.PublishRec: "PUBLISH-PUBREC", client.ReleaseComp: "PUBREL-PUBCOMP",
 }
 
 // resumes names what a client that comes back waits for.
-var resumes = [measure.Resumes]string{measure.ResumeSession: "resume", measure.ResumeMessage: "resume, message", measure.WillSeen: "will", measure.RetainedSeen: "retained"}
+var resumes = [measure.Resumes]string{measure.ResumeSession: "resume", measure.ResumeMessage: "resume, message", measure.WillSeen: "will", measure.RetainedSeen: "retained", measure.TakenOver: "take-over"}
 
 // measured are the totals of what was due in the measured part, as far as the run came.
 func (r *run) measured(t *measure.Totals) result.Totals {
@@ -217,7 +213,7 @@ func (r *run) measured(t *measure.Totals) result.Totals {
 	if r.log.begin.at == 0 {
 		return m
 	}
-	from, to := int64(r.plan.Warmup), r.plan.End()
+	from, to := int64(r.plan.Warmup)+r.cut, r.plan.End()
 	if r.log.end.at != 0 {
 		to = min(to, r.log.end.at-r.start)
 	}
@@ -267,13 +263,41 @@ func (r *run) cost(s *result.Summary) {
 	s.Cost.Generator = price(&l.generator, l.begin.generator, end.generator)
 }
 
-// overloaded looks for evidence that the broker dropped messages at a limit of its queues: Little's law.
-func (r *run) overloaded(s *result.Summary, t *measure.Totals) bool {
+// queueLimit looks, by Little's law, for a latency that is that of a queue at its limit, at which brokers drop messages.
+func (r *run) queueLimit(s *result.Summary) {
 	if r.log.begin.at == 0 || len(r.subs) == 0 {
-		return false
+		return
 	}
-	rate := float64(t.Measured.Delivered) / time.Duration(r.plan.Duration).Seconds() / float64(len(r.subs))
-	return measure.QueueLimit(s.Service.P50, rate).Limit != 0
+	if m := measure.QueueLimit(s.Service.P50, s.Measured.DeliveredRate/float64(len(r.subs))); m.Limit != 0 {
+		s.Queue = &result.Queue{Messages: m.InQueue, Limit: m.Limit, Name: m.Name}
+	}
+}
+
+// sending is how the plan's schedule was kept; nil if there was none.
+func (r *run) sending(e *measure.Evidence, t *measure.Totals) *result.Sending {
+	if !e.Published {
+		return nil
+	}
+	x := &result.Sending{Skipped: e.Missed, Late: int64(t.Counters.Late), Gaps: e.Arrivals.Gaps, CV: e.Arrivals.CV, Together: e.Arrivals.Together}
+	for _, iv := range r.log.writer.Run().Intervals {
+		x.UnsentBytes = max(x.UnsentBytes, iv.UnsentBytes)
+	}
+	return x
+}
+
+// holdRest fails a run whose drain ended while something was still coming.
+func (r *run) holdRest(s *result.Summary) {
+	if !r.rest.arriving && !r.rest.answering || s.Interrupted {
+		return
+	}
+	d := r.drainState()
+	if d.left() == 0 {
+		return
+	}
+	s.Gates = append(s.Gates, result.Gate{
+		Name: result.DrainGate, Value: float64(d.left()), Unit: "messages", Fails: result.ValidityInvalid,
+		Advice: fmt.Sprintf("they were still coming when %v were over, so nobody knows whether any of them is lost: raise --drain, or lower the rate", r.cfg.DrainFor),
+	})
 }
 
 // evidence gathers what the validity is judged by.
@@ -288,7 +312,10 @@ func (r *run) evidence(s *result.Summary, t *measure.Totals, unsent int64) measu
 		RaceBuild: measure.RaceBuild, ClockAnomalies: int64(t.Counters.Negative), OverRange: int64(t.Counters.OverRange),
 		Ceiling:        r.cfg.Ceiling,
 		GeneratorFiles: l.files, FileLimit: measure.DescribeMachine().FileLimit,
-		Stalled: -1, Steal: -1, ForeignCPU: -1, GeneratorCPU: -1,
+		Stalled: -1, Steal: -1, Throttled: -1, ForeignCPU: -1, GeneratorCPU: -1,
+	}
+	for _, n := range ask(r, func(w *worker) int64 { return w.exhausted }) {
+		e.Exhausted += n
 	}
 	if l.begin.at == 0 || l.end.at == 0 {
 		return e
@@ -302,7 +329,7 @@ func (r *run) evidence(s *result.Summary, t *measure.Totals, unsent int64) measu
 	seconds := float64(l.end.at-l.begin.at) / 1e9
 	e.SentRate = float64(t.Measured.Sent) / s.Measured.Seconds
 	if c := s.Cost.Generator; c != nil {
-		e.GeneratorCPU = c.Utilisation / float64(min(runtime.GOMAXPROCS(0), len(r.workers)))
+		e.GeneratorCPU = c.Utilisation / float64(min(r.cfg.CPUs, len(r.workers)))
 	}
 	e.GCPauseP99 = duration(l.end.runtime.GCPauses.Sub(l.begin.runtime.GCPauses).At(0.99))
 	e.SchedLatencyP99 = duration(l.end.runtime.SchedLatencies.Sub(l.begin.runtime.SchedLatencies).At(0.99))
@@ -314,6 +341,10 @@ func (r *run) evidence(s *result.Summary, t *measure.Totals, unsent int64) measu
 	}
 	cores := float64(runtime.NumCPU())
 	e.Stalled = share(l.begin.system.Stalled, l.end.system.Stalled)
+	e.Throttled = share(l.begin.system.Throttled, l.end.system.Throttled)
+	if a, b := l.begin.system.TooHot, l.end.system.TooHot; a >= 0 && b >= 0 {
+		e.TooHot = b - a
+	}
 	e.Steal = share(l.begin.system.Steal, l.end.system.Steal) / cores
 	if busy := share(l.begin.system.Busy, l.end.system.Busy); busy >= 0 && s.Cost.Generator != nil && (s.Cost.Broker != nil || r.cfg.BrokerPID == 0) {
 		own := s.Cost.Generator.Utilisation
@@ -326,96 +357,3 @@ func (r *run) evidence(s *result.Summary, t *measure.Totals, unsent int64) measu
 }
 
 func duration(seconds float64) time.Duration { return time.Duration(seconds * 1e9) }
-
-// steady judges the course of the measured part: whether the backlog grew, and, unless something was done to the run on purpose, whether
-// it had warmed up and stayed as it was.
-func (r *run) steady(intervals []result.Interval) result.Steady {
-	var st result.Steady
-	if r.cfg.Events == nil && r.plan.Offline.For == 0 && len(r.plan.Stages) == 0 && r.start != 0 {
-		st = measure.Settled(r.course())
-	}
-	r.backlogGrows(&st, intervals)
-	switch {
-	case st.BacklogGrows:
-		st.Text = "the backlog grew all the time: the rate is more than the broker carries"
-	case st.WarmUpShort:
-		st.Text = fmt.Sprintf("the warm-up of %.1f s was too short, its end is in the figures: it takes --warmup %.0fs", st.WarmUp, math.Ceil(st.WarmUpCut))
-	case st.Checked && !st.Steady:
-		st.Text = drifts(st.Trends)
-	}
-	return st
-}
-
-func drifts(all []result.Trend) string {
-	var texts []string
-	for _, t := range all {
-		if t.Drifts {
-			texts = append(texts, fmt.Sprintf("%s %+.0f %% a minute", t.Of, 100*t.PerMinute))
-		}
-	}
-	return strings.Join(texts, ", ")
-}
-
-// course parts what was delivered at the beginning of the measured part. What came while nothing was due any more is left out.
-func (r *run) course() (warmUp, measured []measure.Point) {
-	all := r.log.collector.Course()
-	from, to := r.start+int64(r.plan.Warmup), r.start+r.plan.End()
-	if r.log.end.at != 0 {
-		to = min(to, r.log.end.at)
-	}
-	for _, p := range all {
-		switch {
-		case p.At < r.start || p.At+measure.Beat > to:
-		case p.At < from:
-			warmUp = append(warmUp, p)
-		default:
-			measured = append(measured, p)
-		}
-	}
-	return warmUp, measured
-}
-
-// backlogGrows compares the backlog of the first third of the measured part with that of the last: a backlog that grows says that the
-// rate is more than the broker carries, and every latency is then only the age of the queue.
-func (r *run) backlogGrows(st *result.Steady, intervals []result.Interval) {
-	var backlog []float64
-	var from, to float64
-	for _, iv := range intervals {
-		if iv.Phase != result.PhaseMeasure {
-			continue
-		}
-		if len(backlog) == 0 {
-			from = iv.T0
-		}
-		to = iv.T1
-		backlog = append(backlog, float64(iv.Backlog))
-	}
-	third := len(backlog) / 3
-	if third == 0 || r.plan.Offline.For > 0 { // What is queued for those who are offline is meant to grow.
-		return
-	}
-	growth := median(backlog[len(backlog)-third:]) - median(backlog[:third])
-	st.BacklogTrend = growth / ((to - from) * 2 / 3)
-	st.BacklogGrows = st.BacklogTrend > max(1, r.deliveryRate()*steadyShare)
-	if !st.Checked {
-		st.Checked, st.Steady, st.Verdict = true, true, result.VerdictSteady
-	}
-	if st.BacklogGrows {
-		st.Steady, st.Verdict = false, result.VerdictDrifting
-	}
-}
-
-// steadyShare is the growth of the backlog, as a share of the delivery rate, that still counts as steady.
-const steadyShare = 0.01
-
-func (r *run) deliveryRate() float64 {
-	if r.plan.Duration == 0 || r.plan.Closed || r.plan.Rate == 0 {
-		return 0
-	}
-	return float64(r.plan.Expected(int64(r.plan.Warmup), r.plan.End())) / time.Duration(r.plan.Duration).Seconds()
-}
-
-func median(values []float64) float64 {
-	v := slices.Sorted(slices.Values(values))
-	return v[len(v)/2]
-}

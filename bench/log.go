@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"mqttbench/bench/client"
 	"mqttbench/bench/measure"
 	"mqttbench/bench/plan"
 	"mqttbench/bench/result"
@@ -29,8 +30,9 @@ type log struct {
 	dues     *plan.Dues // nil in a closed loop.
 
 	broker, generator meter
-	begin, end        sample // Of the measured part. Zero: it has not begun, or not ended.
-	files             int64  // Descriptors of this process, at most.
+	begin, end        sample   // Of the measured part, as far as it counts. Zero: it has not begun, or not ended.
+	marks             []sample // At the ends of the first intervals behind the borders of the window's parts; the first is that of its beginning.
+	files             int64    // Descriptors of this process, at most.
 }
 
 // A meter samples one process.
@@ -52,6 +54,7 @@ type sample struct {
 	system    measure.SystemUsage
 	runtime   measure.RuntimeUsage
 	counters  measure.Counters
+	traffic   *client.Counters // nil: not counted.
 }
 
 func openLog(r *run, m *result.Manifest) (*log, error) {
@@ -131,12 +134,24 @@ func (l *log) phase(p result.Phase, now int64) {
 // measuring marks the beginning or the end of the measured part.
 func (l *log) measuring(begins bool) {
 	l.interval()
-	s := sample{at: transport.Clock(), broker: l.broker.last, generator: l.generator.last, counters: l.counters, runtime: measure.ReadRuntime()}
+	if !begins {
+		l.end = l.sample()
+		return
+	}
+	l.begin = l.sample()
+	l.marks = append(l.marks, l.begin)
+}
+
+func (l *log) sample() sample {
+	s := sample{at: transport.Clock(), broker: l.broker.last, generator: l.generator.last, counters: l.counters, runtime: measure.ReadRuntime(), traffic: l.run.traffic()}
 	s.system, _ = measure.SampleSystem()
-	if begins {
-		l.begin = s
-	} else {
-		l.end = s
+	return s
+}
+
+// mark samples if the interval that has just ended was the first to do so behind a border of the window's parts.
+func (l *log) mark() {
+	for len(l.marks) > 0 && l.run.phase == result.PhaseMeasure && len(l.marks) <= l.run.window.Passed(l.last) {
+		l.marks = append(l.marks, l.sample())
 	}
 }
 
@@ -175,6 +190,7 @@ func (l *log) collect() {
 	l.watch(iv.Clients, now)
 	l.write(iv, merged)
 	l.events()
+	l.mark()
 }
 
 func (l *log) fill(iv *result.Interval, merged *measure.Interval, now int64) {
@@ -251,9 +267,16 @@ func (l *log) offered(from, to int64, c *measure.Counters) int64 {
 
 func (l *log) write(iv *result.Interval, merged *measure.Interval) {
 	l.writer.Interval(iv, merged.Series.Response, merged.Series.Service)
-	if l.run.plan.Churn.Rate > 0 && iv.Disconnects > 0 {
-		l.writer.Event(&result.Event{At: iv.T0, Until: iv.T1, Kind: result.EventChurn, Name: "churn", Count: iv.Disconnects})
+	churn := func(name string, count uint64) {
+		if count > 0 {
+			l.writer.Event(&result.Event{At: iv.T0, Until: iv.T1, Kind: result.EventChurn, Name: name, Count: int64(count)})
+		}
 	}
+	if c := &merged.Counters; l.run.plan.Churn.Rate > 0 {
+		churn("churn", c.Disconnects-c.TakeOvers)
+		churn("take-over", c.TakeOvers)
+	}
+	churn("unsubscribe", merged.Counters.Unsubscribes)
 	if l.run.cfg.Progress != nil {
 		l.run.cfg.Progress(iv, l.planned())
 	}

@@ -13,23 +13,28 @@ import (
 // A member is a client that comes and goes, in the roles that the plan gives it: it may publish several streams and
 // receive several. Its methods are what its client observes. Owned by its worker's group.
 type member struct {
-	worker    *worker
-	number    int // As the plan counts clients; watchers and readers come after them.
-	client    client.Client
-	pubs      []*publisher
-	subs      []*subscriber
-	watch     *watcher      // nil: it watches no wills.
-	read      *reader       // nil: it reads no retained messages.
-	dialledAt int64         // When its last attempt began, transport.Clock.
-	returning int64         // When it began to connect again, transport.Clock; 0: it has not, or its session is back.
-	back      int64         // When it is to connect again if it is leaving, transport.Clock.
-	attempts  int           // Failed connection attempts in a row.
-	asking    []*subscriber // Those whose SUBSCRIBE is under way.
-	connected bool
-	dialling  bool // It holds a place in the waiting line.
-	met       bool // It has been connected before.
-	leaving   bool // Its connection is being ended by the plan.
-	refusal   packet.ReasonCode
+	worker      *worker
+	number      int // As the plan counts clients; watchers and readers come after them.
+	client      client.Client
+	pubs        []*publisher
+	subs        []*subscriber
+	watch       *watcher      // nil: it watches no wills.
+	read        *reader       // nil: it reads no retained messages.
+	dialledAt   int64         // When its last attempt began, transport.Clock.
+	returning   int64         // When it began to connect again, transport.Clock; 0: it has not, or its session is back.
+	back        int64         // When it is to connect again if it is leaving, transport.Clock.
+	attempts    int           // Failed connection attempts in a row.
+	connections int           // So far.
+	asking      []*subscriber // Those whose SUBSCRIBE is under way.
+	connected   bool
+	dialling    bool // It holds a place in the waiting line.
+	met         bool // It has been connected before.
+	leaving     bool // Its connection is being ended by the plan.
+	refusal     packet.ReasonCode
+	away        int            // Which of the plan's absences it is in, or returning from, from 1; 0: none.
+	missed      plan.Departure // For an absence, and the member was not connected: it still leaves if it comes in time.
+	double      *double        // nil: it has never been taken over.
+	flap        *flap          // nil: it is subscribed to what it should be.
 }
 
 // Reconnecting after a failure waits longer each time.
@@ -40,21 +45,36 @@ const (
 
 // leave ends the connection as the plan says. One that is down already stays so.
 func (m *member) leave(d plan.Departure) {
+	if !m.connected && d.Absence > 0 {
+		m.missed = d
+	}
 	if !m.connected || m.leaving || m.worker.frozen {
 		return
 	}
-	m.leaving, m.back = true, m.worker.run.start+d.At+d.Down
-	if d.Abrupt {
+	m.leaving, m.back, m.away = true, m.worker.run.start+d.At+d.Down, d.Absence
+	switch {
+	case d.TakeOver:
+		m.takeOver()
+	case d.Abrupt:
 		m.worker.run.wills.cut(m.number, d.Down)
 		m.client.Cut()
-	} else {
+	default:
 		m.client.Disconnect()
+	}
+}
+
+// leaveLate has the member leave that was still on its way when the others left.
+func (m *member) leaveLate() {
+	d := m.missed
+	if m.missed = (plan.Departure{}); d.Absence > 0 && m.worker.group.Now() < m.worker.run.start+d.At+d.Down {
+		m.leave(d)
 	}
 }
 
 func (m *member) arrived() {
 	w := m.worker
 	m.connected, m.attempts, m.returning = true, 0, 0
+	m.connections++
 	if m.read != nil { // It is no part of the load.
 		w.dialled(m)
 		return
@@ -75,8 +95,13 @@ func (m *member) arrived() {
 // resumed: all is again as it was before the connection ended.
 func (m *member) resumed(now int64) {
 	if m.returning != 0 {
-		m.worker.rec.Resumed(measure.ResumeSession, time.Duration(now-m.returning))
+		took := time.Duration(now - m.returning)
+		m.worker.rec.Resumed(measure.ResumeSession, took)
+		if m.away > 0 {
+			m.worker.stretches[m.away-1].resumed.Add(took)
+		}
 	}
+	m.away = 0
 }
 
 // Refused is a CONNACK that says no; Disconnected follows.
@@ -102,6 +127,7 @@ func (m *member) departed(err error, now int64) {
 	w.dialled(m)
 	if m.leaving {
 		m.leaving = false
+		m.double.ousted(err)
 		w.comeBack(m, m.back)
 		return
 	}
@@ -275,7 +301,12 @@ func (p *publisher) write(seq uint32, now int64) {
 }
 
 // arrive: its client is connected.
-func (p *publisher) arrive(sessionPresent bool) { p.ledger.Connected(sessionPresent) }
+func (p *publisher) arrive(sessionPresent bool) {
+	r := p.worker.run
+	if p.ledger.Connected(sessionPresent) && r.plan.PublisherSessionOf(p.number) == plan.Persistent && !r.plan.Expires() {
+		p.lostSession()
+	}
+}
 
 func (p *publisher) acked(seq uint32, reason packet.ReasonCode, now int64) {
 	w := p.worker
@@ -317,6 +348,7 @@ type subscriber struct {
 	qos        packet.QoS
 	granted    packet.ReasonCode // By the last SUBACK.
 	subscribed bool
+	lapsed     bool // It had unsubscribed when its connection ended.
 	unproven   bool // The session is present, and nothing has come yet that shows that its subscriptions are.
 	met        bool // It has been connected before.
 }
@@ -324,14 +356,17 @@ type subscriber struct {
 // arrive: its client is connected. It reports whether the subscriber has to subscribe.
 func (s *subscriber) arrive(sessionPresent bool) bool {
 	w := s.worker
-	s.ledger.Connected(sessionPresent)
+	if s.ledger.Connected(sessionPresent) {
+		s.lostSession()
+	}
 	if s.met && w.run.plan.SubscriberSessionOf(s.number) == plan.Persistent {
 		w.sessions.returned++
 		if sessionPresent {
 			w.sessions.present++
 		}
 	}
-	s.met, s.unproven = true, sessionPresent && s.subscribed
+	s.met, s.unproven = true, sessionPresent && s.subscribed && !s.lapsed
+	s.lapsed = false
 	if s.unproven {
 		s.ledger.Subscribed(s.granted)
 	}
@@ -388,9 +423,8 @@ func (s *subscriber) receive(r *client.Reception) {
 			w.rec.Resumed(measure.ResumeMessage, time.Duration(r.Now-s.returning))
 			s.returning = 0
 		}
-		if w.absence.Contains(due) {
-			w.backlog.add(r.Now, w.absence.To)
-		}
+		w.queued(due, r.Now)
+		s.unasked(r, stamp)
 		if w.run.plan.Closed {
 			w.run.pubs[stamp.Stream].delivered(w)
 		}

@@ -20,6 +20,8 @@ func (r *run) observe(s *result.Summary) {
 	s.Retained = r.observedRetained()
 	s.Shared = r.observedShares()
 	s.Slowest = r.slowest()
+	s.TakeOvers = r.observedTakeOvers()
+	s.Flaps = r.observedFlaps()
 	last := &s.Contracts[len(s.Contracts)-1]
 	find := func(class result.Class, n int64) {
 		if n > 0 {
@@ -29,6 +31,13 @@ func (r *run) observe(s *result.Summary) {
 	if w := s.Wills; w != nil {
 		find(result.WillLost, w.Missing)
 		find(result.WillUncalled, w.Uncalled)
+		find(result.WillAltered, w.Altered)
+	}
+	if x := s.TakeOvers; x != nil {
+		find(result.TwoConnections, x.Standing)
+	}
+	if x := s.Flaps; x != nil {
+		find(result.Unasked, x.Unasked)
 	}
 	if x := s.Retained; x != nil {
 		find(result.RetainedLost, x.Missing)
@@ -65,6 +74,8 @@ func (r *run) observedWills() *result.Wills {
 			sum.Uncalled += int64(max(got, due+may) - due - may)
 		}
 		sum.Uncalled += m.watch.stray
+		sum.Altered += m.watch.altered
+		sum.How = cmp.Or(sum.How, m.watch.how)
 	}
 	if r.plan.Wills.QoS == 0 { // At most once is what was promised.
 		sum.LostQoS0, sum.Missing = sum.Missing, 0

@@ -165,6 +165,7 @@ func (m *member) Connected(sessionPresent bool, now int64) {
 	for _, p := range m.pubs {
 		p.catchUp()
 	}
+	m.leaveLate()
 }
 
 // subscribe asks for all that some subscribers want, in one SUBSCRIBE.
@@ -265,6 +266,7 @@ func (m *member) Disconnected(err error, now int64) {
 		for _, s := range m.subs {
 			s.ledger.Disconnected()
 		}
+		m.lapse()
 	}
 	m.departed(err, now)
 }

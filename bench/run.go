@@ -29,9 +29,10 @@ type run struct {
 	subs       []*subscriber
 	wills      *wills
 	departures []plan.Departure
-	origin     int64     // transport.Clock at the run's beginning: zero of the result's times and of the stamps.
-	started    time.Time // origin, for events from outside.
-	start      int64     // transport.Clock at which publishing begins; set before the workers are told to publish.
+	origin     int64          // transport.Clock at the run's beginning: zero of the result's times and of the stamps.
+	started    time.Time      // origin, for events from outside.
+	start      int64          // transport.Clock at which publishing begins; set before the workers are told to publish.
+	window     measure.Window // The measured part, on transport.Clock; set with start.
 
 	// Atomic. By stream that is published with RETAIN: one more than the highest sequence number that was acknowledged.
 	retained []atomic.Uint32
@@ -43,10 +44,12 @@ type run struct {
 	changed                       chan struct{}
 
 	// Owned by the orchestrator.
-	log   *log
-	phase result.Phase
-	began map[result.Phase]int64 // transport.Clock.
-	wire  *result.Wire           // Of the measured part; nil: not counted, or it did not end.
+	log    *log
+	phase  result.Phase
+	began  map[result.Phase]int64 // transport.Clock.
+	cut    int64                  // ns of the measured part that turned out to be warm-up.
+	rest   rest                   // What the drain left.
+	before <-chan uint64          // Delivers how many messages the broker had dropped before the run; nil: none.
 }
 
 // errInterrupted is how a phase ends when the context does.
@@ -117,7 +120,10 @@ func describe(p *plan.Plan, w result.Workload) result.Workload {
 	w.Topics, w.FanOut, w.Window = p.Publishers, p.FanOut(), p.Window
 	w.WarmUp, w.Duration = time.Duration(p.Warmup).Seconds(), time.Duration(p.Duration).Seconds()
 	w.ChurnPerSec, w.CleanStart = p.Churn.Rate, p.SubscriberSession == plan.Clean
-	w.Offline, w.ConnectPerSec = time.Duration(p.Offline.For).Seconds(), p.ConnectRate
+	w.ConnectPerSec = p.ConnectRate
+	for _, o := range p.Absences() {
+		w.Offline += time.Duration(o.For).Seconds()
+	}
 	if p.ShareName != "" {
 		w.SharedMembers = p.Subscribers
 	}
@@ -291,6 +297,7 @@ func (r *run) probe(ctx context.Context) error {
 	if len(r.pubs) == 0 || len(r.subs) == 0 {
 		return nil
 	}
+	r.countBefore()
 	want := r.probesWanted()
 	until := time.Now().Add(r.cfg.ProbeFor)
 	for {
@@ -319,6 +326,7 @@ const headStart = 100 * time.Millisecond
 
 func (r *run) warmUp(ctx context.Context) error {
 	r.start = transport.Clock() + int64(headStart)
+	r.window = r.measuredPart()
 	for _, w := range r.workers {
 		w.group.Post(w.publish)
 	}
@@ -327,13 +335,11 @@ func (r *run) warmUp(ctx context.Context) error {
 
 func (r *run) measure(ctx context.Context) error {
 	r.log.measuring(true)
-	before := r.traffic()
 	if r.cfg.Measuring != nil {
 		r.cfg.Measuring(true)
 	}
 	err := r.until(ctx, r.start+r.plan.End())
 	r.log.measuring(false)
-	r.wire = crossed(before, r.traffic())
 	if r.cfg.Measuring != nil {
 		r.cfg.Measuring(false)
 	}
@@ -349,30 +355,50 @@ func (r *run) until(ctx context.Context, clock int64) error {
 // drain waits until all that was published is acknowledged and delivered, or nothing comes any more.
 // Its patience begins when those who are offline are back.
 func (r *run) drain(ctx context.Context) error {
-	_, back := r.plan.Away()
+	back := int64(0)
+	for _, o := range r.plan.Absences() {
+		_, back = r.plan.Away(o)
+	}
 	return r.settle(ctx, r.cfg.DrainFor+time.Duration(max(0, r.start+back-transport.Clock())))
 }
 
 func (r *run) settle(ctx context.Context, patience time.Duration) error {
-	until := time.Now().Add(patience)
-	var last drainState
-	quietSince := time.Now()
+	looked := time.Now()
+	until, last, quiet := looked.Add(patience), r.drainState(), time.Duration(0)
+	var delivery, answer time.Time
 	for time.Now().Before(until) {
-		now := r.drainState()
+		now, at := r.drainState(), time.Now()
 		if now.done() {
 			return nil
 		}
-		if now != last {
-			last, quietSince = now, time.Now()
+		if now.tally.Delivered != last.tally.Delivered {
+			delivery = at
 		}
-		if now.online == r.all && time.Since(quietSince) > r.cfg.Lull+max(quietFor, r.log.tail()) {
+		if now.answered() != last.answered() || now.held < last.held {
+			answer = at
+		}
+		// Time in which this process did not get to look says nothing about the broker.
+		quiet += min(at.Sub(looked), 5*drainPoll)
+		if looked = at; now != last {
+			last, quiet = now, 0
+		}
+		if now.online == r.all && quiet > r.cfg.Lull+max(quietFor, r.log.tail()) {
 			return nil
 		}
 		if err := r.await(ctx, time.Now().Add(drainPoll), func() bool { return false }, func() error { return nil }); err != nil {
 			return err
 		}
 	}
+	since := until.Add(-max(quietFor, patience/4))
+	r.rest = rest{arriving: delivery.After(since), answering: answer.After(since)}
 	return nil
+}
+
+// A rest is what is under way when the patience of a drain is at its end. What keeps coming is not lost and not stuck; it takes longer. Keeps
+// coming is what has come in the last quarter of the time, or in the last two seconds.
+type rest struct {
+	arriving  bool // Deliveries.
+	answering bool // Acknowledgements.
 }
 
 // drainPoll is how often a drain looks whether it is done.
@@ -380,15 +406,23 @@ const drainPoll = 20 * time.Millisecond
 
 // A drainState is what is left to do.
 type drainState struct {
-	tally  measure.Tally
-	unsent int64
-	online int
-	held   int // QoS 2 messages whose PUBREL has not come.
+	tally     measure.Tally
+	unsent    int64
+	online    int
+	held      int // QoS 2 messages whose PUBREL has not come.
+	coming    int // Take-overs and unsubscribed subscribers, whose turn is not over.
+	unsettled int // What the broker may do yet: notice that a client is silent, or answer others than the clients.
 }
 
 func (d *drainState) done() bool {
-	return d.unsent == 0 && d.held == 0 && d.tally.Outstanding == 0 && d.tally.Missing() <= 0
+	return d.unsent == 0 && d.held == 0 && d.coming == 0 && d.unsettled == 0 && d.tally.Outstanding == 0 && d.tally.Missing() <= 0
 }
+
+// answered is how many exchanges are over.
+func (d *drainState) answered() int64 { return d.tally.Attempted - d.tally.Outstanding }
+
+// left is how many deliveries or exchanges, whichever are more, have not come to their end.
+func (d *drainState) left() int64 { return max(d.tally.Missing(), d.tally.Outstanding, int64(d.held)) }
 
 func (r *run) drainState() (d drainState) {
 	for _, s := range ask(r, func(w *worker) drainState {
@@ -396,14 +430,16 @@ func (r *run) drainState() (d drainState) {
 		if w.schedule != nil && !w.paused {
 			s.unsent = w.schedule.Unsent(w.group.Now() - r.start)
 		}
-		s.tally, s.online, s.held = *w.tally, w.online, w.unreleased()
+		s.tally, s.online, s.held, s.coming = *w.tally, w.online, w.unreleased(), w.underWay()+int(w.flaps.open())
 		return s
 	}) {
 		d.tally.Add(s.tally)
 		d.unsent += s.unsent
 		d.online += s.online
 		d.held += s.held
+		d.coming += s.coming
 	}
+	d.unsettled = r.unsettled()
 	return d
 }
 

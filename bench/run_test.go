@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
+	"io"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -343,7 +347,7 @@ func TestOffline(t *testing.T) {
 					t.Fatal(err)
 				}
 				complete(t, &p, res)
-				from, to := p.Away()
+				from, to := p.Away(p.Offline)
 				d := res.Summary.Drained
 				// What was on its way when they left may have reached them.
 				if want := p.Expected(from, min(to, p.End())); d == nil || d.Queued > want || d.Queued < want/2 || d.Delivered != d.Queued || d.Clients != 10 || d.Rate <= 0 {
@@ -413,13 +417,93 @@ func TestLocals(t *testing.T) {
 	<-done
 }
 
+// TestLocalsInTurns: clients dial from the addresses they are given, each from as many as from the others, whatever the transport.
+func TestLocalsInTurns(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has all of 127.0.0.0/8 without being told")
+	}
+	for _, scheme := range []string{"tcp", "ws"} {
+		for _, driver := range []transport.Driver{transport.Auto, transport.Goroutine} {
+			s, err := broker.New(broker.Options{Listen: []string{scheme + "://127.0.0.1:0"}})
+			if err == nil {
+				err = s.Start()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			to, err := url.Parse(s.Addrs()[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			at, seen := between(t, to.Host)
+			res, err := do(t, t.Context(), scheme+"://"+at, native(t, driver, 2), small(plan.Plan{}), func(c *Config) {
+				for i := range byte(4) {
+					c.Locals = append(c.Locals, &net.TCPAddr{IP: net.IPv4(127, 0, 7, 1+i)})
+				}
+			})
+			if err != nil || res.Summary.Outcome != result.Kept {
+				t.Fatalf("%s: %v, %v", scheme, err, res)
+			}
+			for i := range 4 {
+				if n := seen(fmt.Sprintf("127.0.7.%d", 1+i)); n != 5 {
+					t.Errorf("%s, driver %v: %d of 20 connections from address %d, want 5", scheme, driver, n, i)
+				}
+			}
+		}
+	}
+}
+
+// between listens in front of a server, and counts who comes from where.
+func between(t *testing.T, server string) (at string, seen func(ip string) int) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var running sync.WaitGroup
+	counts := map[string]int{}
+	t.Cleanup(func() { l.Close(); running.Wait() })
+	pass := func(to, from net.Conn) {
+		io.Copy(to, from)
+		to.Close()
+		from.Close()
+	}
+	running.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			counts[c.RemoteAddr().(*net.TCPAddr).IP.String()]++
+			mu.Unlock()
+			b, err := net.Dial("tcp", server)
+			if err != nil {
+				c.Close()
+				continue
+			}
+			running.Go(func() { pass(b, c) })
+			running.Go(func() { pass(c, b) })
+		}
+	})
+	return l.Addr().String(), func(ip string) int {
+		mu.Lock()
+		defer mu.Unlock()
+		return counts[ip]
+	}
+}
+
 func TestBacklog(t *testing.T) {
 	t.Parallel()
-	var b backlog
-	for _, now := range []int64{5, 99, 100, 130} {
-		b.add(now, 100)
+	w := worker{stretches: []stretch{{to: 100, queued: true}, {from: 200, to: 300}, {from: 400, to: 500, queued: true}}}
+	for _, x := range [][2]int64{{50, 5}, {50, 99}, {50, 100}, {99, 130}, {100, 130}, {199, 199}, {250, 400}, {400, 600}} {
+		w.queued(x[0], x[1])
 	}
-	if b != (backlog{early: 2, came: 2, last: 130}) {
-		t.Errorf("%+v", b)
+	for i, want := range []stretch{{early: 2, came: 2, last: 130}, {}, {came: 1, last: 600}} {
+		if x := w.stretches[i]; x.early != want.early || x.came != want.came || x.last != want.last {
+			t.Errorf("stretch %d: %+v", i, x)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"sync/atomic"
 	"time"
 
@@ -42,11 +43,8 @@ func (x *wills) bequeath(n int, o *client.Options) {
 	if o.Extra != nil {
 		e = *o.Extra
 	}
-	payload := make([]byte, plan.StampSize)
-	plan.Stamp{Run: x.plan.RunID, Stream: n}.Put(payload)
-	e.Will = &client.Will{Topic: x.plan.WillTopic(n), Payload: payload, QoS: x.plan.Wills.QoS, Retain: x.plan.Wills.Retain}
-	if d := x.plan.Wills.Delay; d > 0 {
-		e.Will.Props = packet.AppendProp(nil, packet.Prop{ID: packet.PropWillDelayInterval, N: uint32(max(1, time.Duration(d)/time.Second))})
+	e.Will = &client.Will{
+		Topic: x.plan.WillTopic(n), Payload: x.plan.WillPayload(n), QoS: x.plan.Wills.QoS, Retain: x.plan.Wills.Retain, Props: x.plan.Wills.Props(),
 	}
 	o.Extra = &e
 }
@@ -81,6 +79,9 @@ type watcher struct {
 	ready  bool
 	got    []uint32 // By client.
 	stray  int64    // Messages that are no will of the run.
+
+	altered int64  // Wills with other properties than were given to them.
+	how     string // What was wrong with the first.
 }
 
 // watchers makes them: further clients, after those of the plan.
@@ -114,14 +115,18 @@ func (x *watcher) subscribed(codes []packet.ReasonCode) {
 
 func (x *watcher) receive(m *client.Reception) {
 	r := x.member.worker.run
-	stamp, ok := plan.ReadStamp(m.Payload)
+	client, ok := r.plan.ReadWill(m.Payload)
 	switch {
 	case m.Again:
-	case !ok || stamp.Run != r.plan.RunID || stamp.Stream >= len(x.got) || string(m.Topic) != r.plan.WillTopic(stamp.Stream):
+	case !ok || string(m.Topic) != r.plan.WillTopic(client):
 		x.stray++
 	default:
-		x.got[stamp.Stream]++
-		if at := r.wills.fates[stamp.Stream].cutAt.Load(); at != 0 {
+		x.got[client]++
+		if how := r.plan.Wills.Altered(m.Props); how != "" && r.plan.Version == packet.V5 {
+			x.altered++
+			x.how = cmp.Or(x.how, how)
+		}
+		if at := r.wills.fates[client].cutAt.Load(); at != 0 {
 			x.member.worker.rec.Resumed(measure.WillSeen, time.Duration(m.Now-at))
 		}
 	}

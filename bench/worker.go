@@ -1,12 +1,15 @@
 package bench
 
 import (
+	"errors"
 	"math"
+	"syscall"
 	"time"
 
 	"mqttbench/bench/client"
 	"mqttbench/bench/measure"
 	"mqttbench/bench/plan"
+	"mqttbench/bench/result"
 	"mqttbench/broker/transport"
 )
 
@@ -19,46 +22,36 @@ type worker struct {
 	group client.Group
 
 	// Owned by the group.
-	rec      *measure.Recorder
-	tally    *measure.Tally
-	dues     *plan.Dues     // nil in a closed loop.
-	schedule *plan.Schedule // nil in a closed loop, and before publishing.
-	members  []*member
-	pubs     []*publisher
-	subs     []*subscriber
-	readers  []*reader
-	dialling waitingLine // Clients that wait for their turn to connect.
-	away     []absence   // Clients that reconnect at a time, soonest first.
-	leaving  []plan.Departure
-	payload  []byte
-	message  client.Message
-	online   int  // Clients connected.
-	paused   bool // Publishing has not begun, or has ended.
-	frozen   bool // The ledger is being judged: nothing counts any more.
-	failures map[string]*failure
+	rec       *measure.Recorder
+	tally     *measure.Tally
+	dues      *plan.Dues     // nil in a closed loop.
+	schedule  *plan.Schedule // nil in a closed loop, and before publishing.
+	members   []*member
+	pubs      []*publisher
+	subs      []*subscriber
+	readers   []*reader
+	dialling  waitingLine // Clients that wait for their turn to connect.
+	away      []absence   // Clients that reconnect at a time, soonest first.
+	leaving   []plan.Departure
+	payload   []byte
+	message   client.Message
+	online    int  // Clients connected.
+	paused    bool // Publishing has not begun, or has ended.
+	frozen    bool // The ledger is being judged: nothing counts any more.
+	failures  map[string]*failure
+	exhausted int64 // Connections that failed for want of a port or a descriptor.
 
-	sessions sessions // Of its subscribers that came back.
+	sessions     sessions          // Of its subscribers that came back.
+	lostSessions []result.Offender // The first of the sessions that were lost.
 
-	absence measure.Window // When all subscribers are offline, by the plan. Zero: never.
-	backlog backlog
-	gaps    gaps
-}
-
-// A backlog is what became of the messages that were due while their subscribers were offline.
-type backlog struct {
-	early int64 // Came before the return: they had overtaken the DISCONNECT, and were never queued.
-	came  int64 // Came after it,
-	last  int64 // the last of them at this time, transport.Clock.
-}
-
-// add counts a delivery at now; the return is at back.
-func (b *backlog) add(now, back int64) {
-	if now < back {
-		b.early++
-		return
-	}
-	b.came++
-	b.last = now
+	stretches    []stretch // In which clients are offline, by the plan.
+	doubles      []*double
+	takeOvers    takeOvers
+	flapping     []plan.Flapping // Those to come.
+	unsubscribed []*flap         // Those that are to subscribe again, soonest first.
+	flaps        flaps
+	gaps         gaps
+	asked        int64 // When the timer is to call next, transport.Clock; 0: at no time in particular.
 }
 
 // An absence ends with a reconnection.
@@ -118,16 +111,19 @@ func (w *worker) dialled(m *member) {
 // publish begins publishing at the run's start.
 func (w *worker) publish() {
 	w.paused = false
-	w.rec.SetWindow(measure.Window{From: w.run.start + int64(w.run.plan.Warmup), To: w.run.start + w.run.plan.End()})
-	if from, to := w.run.plan.Away(); to > 0 {
-		w.absence = measure.Window{From: w.run.start + from, To: w.run.start + to}
-	}
+	w.rec.SetWindow(w.run.window)
+	w.stretches = w.run.stretches()
 	for _, x := range w.readers {
 		x.begin()
 	}
 	for _, d := range w.run.departures {
 		if w.memberOf(d).worker == w {
 			w.leaving = append(w.leaving, d)
+		}
+	}
+	for _, x := range w.run.plan.Flaps() {
+		if w.run.subs[x.Subscriber].worker == w {
+			w.flapping = append(w.flapping, x)
 		}
 	}
 	if w.dues != nil {
@@ -152,16 +148,19 @@ func (w *worker) memberOf(d plan.Departure) *member {
 	return w.run.subs[d.Client].member
 }
 
-// turn is what the group's timer calls: it sends what is due, sends away whose time has come, and says when it wants to be called again.
-func (w *worker) turn(now int64) (next int64) {
+// pace sends what is due, sends away whose time has come, and says when it wants to be called again.
+func (w *worker) pace(now int64) (next int64) {
 	if w.frozen {
 		return math.MaxInt64
 	}
-	next = w.welcome(now)
+	next = min(w.welcome(now), w.subscribeAgain(now))
 	if w.paused {
 		return next
 	}
-	next = min(next, w.sendOff(now))
+	next = min(next, w.sendOff(now), w.unsubscribe(now))
+	if len(w.unsubscribed) > 0 {
+		next = min(next, w.unsubscribed[0].until)
+	}
 	if w.schedule == nil {
 		return min(next, w.turnClosed(now))
 	}
@@ -273,6 +272,9 @@ type failure struct {
 }
 
 func (w *worker) failed(err error, now int64) {
+	if errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		w.exhausted++
+	}
 	text := err.Error()
 	f := w.failures[text]
 	if f == nil {

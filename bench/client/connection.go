@@ -74,7 +74,11 @@ func (c *client) Connect() {
 	c.deadline = c.last + int64(c.o.ConnectTimeout)
 	c.g.watch(c, c.deadline)
 	// The transport's own timeout is the later one, so that silence is reported in one way only.
-	c.conn = c.g.loop.DialTLS(c.o.URL, c.o.TLS, c.o.Local, c.o.ConnectTimeout+time.Second, c)
+	d := transport.Dialling{URL: c.o.URL, TLS: c.o.TLS, Local: c.o.Local, Timeout: c.o.ConnectTimeout + time.Second}
+	if c.o.Extra != nil {
+		d.Header = c.o.Extra.Header
+	}
+	c.conn = c.g.loop.DialWith(d, c)
 }
 
 // Opened implements transport.Handler: CONNECT goes out.

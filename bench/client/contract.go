@@ -3,6 +3,7 @@ package client
 import (
 	"crypto/tls"
 	"net"
+	"net/http"
 	"time"
 
 	"mqttbench/broker/packet"
@@ -37,6 +38,7 @@ type Extra struct {
 	// the server's Topic Alias Maximum goes. TopicAliasMaximum is how many it may use towards this client.
 	TopicAlias        bool
 	TopicAliasMaximum uint16
+	Header            http.Header // Further lines of the HTTP request that begins a WebSocket.
 }
 
 // A Will is what the server is to publish when the connection ends without a DISCONNECT.
@@ -71,8 +73,9 @@ type Message struct {
 
 // A Reception is a PUBLISH that arrived.
 type Reception struct {
-	Topic   []byte // Lent.
-	Payload []byte // Lent.
+	Topic   []byte       // Lent.
+	Payload []byte       // Lent.
+	Props   packet.Props // Lent. Version 5.
 	QoS     packet.QoS
 	Dup     bool
 	Retain  bool
@@ -80,6 +83,8 @@ type Reception struct {
 	// Again: a QoS 2 PUBLISH whose identifier had not been released. It is a resend on the wire that the
 	// receiver must not, and did not, deliver to the application, [v5 MQTT-4.3.3-10].
 	Again bool
+	// InUse: the server had used the identifier in an exchange that is not over. It is the same message, or the server must not have used it.
+	InUse bool
 	Epoch uint32 // How many times this client had been connected before this connection.
 	Now   int64  // ns, transport.Clock.
 }
@@ -88,12 +93,13 @@ type Reception struct {
 type Phase uint8
 
 const (
-	ConnectTCP   Phase = iota // dial to connected
-	ConnectMQTT               // CONNECT to CONNACK
-	SubscribeAck              // SUBSCRIBE to SUBACK
-	PublishAck                // PUBLISH to PUBACK
-	PublishRec                // PUBLISH to PUBREC
-	ReleaseComp               // PUBREL to PUBCOMP
+	ConnectTCP     Phase = iota // dial to connected
+	ConnectMQTT                 // CONNECT to CONNACK
+	SubscribeAck                // SUBSCRIBE to SUBACK
+	UnsubscribeAck              // UNSUBSCRIBE to UNSUBACK
+	PublishAck                  // PUBLISH to PUBACK
+	PublishRec                  // PUBLISH to PUBREC
+	ReleaseComp                 // PUBREL to PUBCOMP
 	Phases
 )
 
@@ -106,6 +112,8 @@ type Observer interface {
 	Refused(reason packet.ReasonCode)
 	// Subscribed: the SUBACK of a Subscribe, its codes lent.
 	Subscribed(codes []packet.ReasonCode, now int64)
+	// Unsubscribed: the UNSUBACK of an Unsubscribe.
+	Unsubscribed(now int64)
 	// Acked: a message's exchange is complete (PUBACK, or PUBCOMP), or was refused with a reason >= 0x80: by the
 	// server, or by this client because the server had forbidden such messages in its CONNACK (any QoS then).
 	Acked(token uint64, reason packet.ReasonCode, now int64)
@@ -169,13 +177,16 @@ type Engine interface {
 	Close() error
 }
 
+// DefaultKeepAlive is that of Options.
+const DefaultKeepAlive = 60 * time.Second
+
 // withDefaults fills in what zero stands for.
 func (o Options) withDefaults() Options {
 	if o.Version == 0 {
 		o.Version = packet.V311
 	}
 	if o.KeepAlive == 0 {
-		o.KeepAlive = 60 * time.Second
+		o.KeepAlive = DefaultKeepAlive
 	}
 	if o.Window <= 0 {
 		o.Window = 20

@@ -121,6 +121,8 @@ func (r *recorder) Refused(reason packet.ReasonCode) { r.note("refused %v", reas
 
 func (r *recorder) Subscribed(codes []packet.ReasonCode, now int64) { r.note("subscribed %d", codes) }
 
+func (r *recorder) Unsubscribed(int64) { r.note("unsubscribed") }
+
 func (r *recorder) Acked(token uint64, reason packet.ReasonCode, now int64) {
 	r.note("acked %c %02x", rune(token), uint8(reason))
 	if r.onAcked != nil {

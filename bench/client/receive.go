@@ -16,6 +16,7 @@ func (c *client) Receive(b []byte) (n int, err error) {
 	}
 	g := c.g
 	g.turn, g.arrived, g.acks, g.unacked = c, transport.Clock(), g.acks[:0], 0
+	g.unanswered.clear()
 	for err == nil && !c.closing {
 		var f packet.Frame
 		if f, err = packet.Next(b[n:], 0); err != nil {
@@ -110,10 +111,11 @@ func (c *client) received(f *packet.Frame) error {
 	}
 	r := &c.g.heard
 	*r = Reception{
-		Topic: p.Topic, Payload: p.Payload, QoS: p.QoS, Dup: p.Dup, Retain: p.Retain, ID: p.ID,
+		Topic: p.Topic, Payload: p.Payload, Props: p.Props, QoS: p.QoS, Dup: p.Dup, Retain: p.Retain, ID: p.ID,
 		Epoch: c.times - 1,
 		Now:   c.g.arrived,
 	}
+	r.InUse = c.inUse(p)
 	if p.QoS == 2 {
 		r.Again = c.own(p.ID)
 	}
@@ -277,6 +279,8 @@ func (c *client) subscribed(f *packet.Frame) error {
 		c.out.slots = nil // Most who subscribe publish nothing at QoS 1 or 2.
 	}
 	if unsub {
+		c.obs.Took(UnsubscribeAck, took)
+		c.obs.Unsubscribed(c.g.arrived)
 		return nil
 	}
 	c.obs.Took(SubscribeAck, took)

@@ -1,6 +1,8 @@
 package measure
 
 import (
+	"slices"
+
 	"mqttbench/bench/client"
 	"mqttbench/bench/plan"
 	"mqttbench/bench/result"
@@ -30,31 +32,37 @@ type Subscriber struct {
 
 	again    uint64
 	retained uint64
-	wrongQoS uint64
-	strays   [2]uint64 // Phantoms and corrupt messages.
-	offences []Offence // The first maxOffences of the strays.
+	strays   [len(strayClasses)]uint64
+	offences []Offence // The first maxOffences of each class of the strays.
 }
 
-// maxOffences bounds what is kept of a subscriber's strays; the rest is counted.
-const maxOffences = 16
+// strayClasses are what is noted when a message comes, and not found out in the end.
+var strayClasses = [...]result.Class{result.Phantom, result.Corrupt, result.IDReused, result.Resent, result.WrongQoS}
+
+// maxOffences bounds what is kept of a class of a subscriber's strays; the rest is counted.
+const maxOffences = 5
 
 // A pair is what one subscriber has received of one stream. 64 bytes: one cache line.
 type pair struct {
 	got       seqSet
-	epoch     uint32 // Of the connection in which got.next last moved.
-	excusedTo uint32 // No message from here on was published while the clean session was away.
-	rare      *rare  // nil as long as nothing special has happened.
-	_         [16]byte
+	epoch     uint32    // Of the connection in which got.next last moved.
+	excusedTo uint32    // No message from here on was published while the clean session was away.
+	rare      *rare     // nil as long as nothing special has happened.
+	id        packet.ID // With which message got.next-1 came first.
+	_         [14]byte
 }
 
 // rare is what most pairs never need.
 type rare struct {
-	excused  []span  // Published while the clean session was away.
-	epochs   []epoch // When got.next moved in a new connection.
-	filled   []event // First deliveries that came after younger messages.
-	repeated []event // Further deliveries that the subscriber's side cannot call legal.
-	legal    uint64  // Further deliveries that it can.
-	sample   Offence // The first of those.
+	excused    []span  // Published while the clean session was away.
+	epochs     []epoch // When got.next moved in a new connection.
+	filled     []event // First deliveries that came after younger messages.
+	behind     []event // Legal further deliveries that came after those of younger messages, in one connection.
+	renumbered []event // Legal further deliveries that had another Packet Identifier than the first.
+	resent     epoch   // The youngest message that was delivered again, and in which connection.
+	repeated   []event // Further deliveries that the subscriber's side cannot call legal.
+	legal      uint64  // Further deliveries that it can.
+	sample     Offence // The first of those.
 }
 
 // An epoch says that messages from a sequence number on were first received in a connection.
@@ -100,12 +108,14 @@ func (l *Ledger) Subscriber(sub, group int) *Subscriber {
 }
 
 // Connected says that the subscriber has a connection. A persistent session that is no longer
-// present is the server's doing: what was dropped with it stays owed.
-func (s *Subscriber) Connected(sessionPresent bool) {
+// present is the server's doing: what was dropped with it stays owed. It reports whether that is so.
+func (s *Subscriber) Connected(sessionPresent bool) (lost bool) {
 	s.connected = true
-	if s.left > 0 && !s.away && !sessionPresent {
+	lost = s.left > 0 && !s.away && !sessionPresent
+	if lost {
 		s.sessionsLost++
 	}
+	return lost
 }
 
 // Subscribed gives what a SUBACK granted, the lowest of its codes, or a failure (>= 0x80).
@@ -125,6 +135,9 @@ func (s *Subscriber) Subscribed(granted packet.ReasonCode) {
 		s.excuse(p, s.ledger.publishers[s.first+i*s.step].attempted.Load())
 	}
 }
+
+// Unsubscribed says that the subscriber is about to unsubscribe: nothing is owed to it until Subscribed.
+func (s *Subscriber) Unsubscribed() { s.away = true }
 
 // Disconnected says that the connection has ended. If the session ends with it, nothing is owed
 // until Subscribed.
@@ -193,17 +206,47 @@ func (s *Subscriber) Receive(r *client.Reception) (plan.Stamp, Outcome) {
 	case r.Retain:
 		s.retained++
 		return st, Retained
-	case r.Again:
-		s.again++
+	case r.Again && s.has(i, &st), r.Again && !s.reuses(&st, r):
+		s.resent(i, &st, r)
 		return st, Again
 	}
+	if r.InUse && !r.Again && !s.has(i, &st) {
+		s.reuses(&st, r)
+	}
 	if r.QoS != s.effective && !s.away {
-		s.wrongQoS++
+		s.stray(result.WrongQoS, st, r)
 	}
 	if s.shared != nil {
 		return st, s.markShared(&st, r)
 	}
 	return st, s.mark(&s.pairs[i], &st, r)
+}
+
+// has reports whether a message has been received before: by a member of the group, if the subscription is shared.
+func (s *Subscriber) has(i int, st *plan.Stamp) bool {
+	if s.shared != nil {
+		return s.shared[st.Stream].has(st.Seq)
+	}
+	return s.pairs[i].got.has(st.Seq)
+}
+
+// reuses notes a message that has not come before, with the Packet Identifier of another that is in flight, [v3.1.1 MQTT-2.3.1-4], [v5 MQTT-2.2.1-4]. A
+// receiver at QoS 2 would take it for that one and lose it; here it counts as delivered, since what is wrong with it has a name. False: it may
+// be the one that was in flight, and came damaged before.
+func (s *Subscriber) reuses(st *plan.Stamp, r *client.Reception) bool {
+	if st.Seq >= s.ledger.publishers[st.Stream].attempted.Load() || r.Dup && s.strays[1] > 0 {
+		return false
+	}
+	s.stray(result.IDReused, *st, r)
+	return true
+}
+
+// resent notes a QoS 2 message that came again before its release. Version 5 allows that only to a session that is resumed, [v5 MQTT-4.4.0-1].
+func (s *Subscriber) resent(i int, st *plan.Stamp, r *client.Reception) {
+	s.again++
+	if s.ledger.plan.Version == packet.V5 && s.shared == nil && r.Epoch == s.pairs[i].epochOf(st.Seq) {
+		s.stray(result.Resent, *st, r)
+	}
 }
 
 // named reports whether a message came under the Topic Name that it was published to.
@@ -235,6 +278,7 @@ func (s *Subscriber) mark(p *pair, st *plan.Stamp, r *client.Reception) Outcome 
 	seq := st.Seq
 	if seq == p.got.next && r.Epoch == p.epoch && seq >= p.excusedTo {
 		p.got.next++
+		p.id = r.ID
 		s.tally.Delivered++
 		return First
 	}
@@ -257,8 +301,11 @@ func (s *Subscriber) markRare(p *pair, st *plan.Stamp, r *client.Reception) Outc
 	next := p.got.next
 	added, late := p.got.add(seq)
 	if !added {
-		s.repeat(p, seq, r)
+		s.repeat(p, st, r)
 		return Duplicate
+	}
+	if !late {
+		p.id = r.ID
 	}
 	s.tally.Delivered++
 	if late {
@@ -280,16 +327,35 @@ func (s *Subscriber) markRare(p *pair, st *plan.Stamp, r *client.Reception) Outc
 // repeat notes a delivery that was not the first. Resent because the subscriber's connection broke before its
 // acknowledgement arrived, it has DUP and an epoch later than the first, and is legal at QoS 1.
 // Everything else is legal only if the publisher sent twice, which Verify knows.
-func (s *Subscriber) repeat(p *pair, seq uint32, r *client.Reception) {
-	x := p.special()
+//
+// Such resends come with their original Packet Identifiers, [v3.1.1 MQTT-4.4.0-1], [v5 MQTT-4.4.0-1], and in their original order, [v3.1.1 MQTT-4.6.0-1],
+// [v5 MQTT-4.6.0-1]. Of the identifiers only that of the last message is kept, which is one of those in flight when a connection breaks.
+func (s *Subscriber) repeat(p *pair, st *plan.Stamp, r *client.Reception) {
+	seq, x := st.Seq, p.special()
 	if s.effective == 1 && r.Dup && r.Epoch > x.epochOf(seq) {
 		if x.legal == 0 {
 			x.sample = Offence{Seq: seq, At: r.Now, ID: r.ID, Dup: r.Dup, Epoch: r.Epoch}
 		}
 		x.legal++
+		if seq == p.got.next-1 && r.ID != p.id {
+			x.renumbered = extend(x.renumbered, seq, r)
+		}
+		if r.Epoch == x.resent.number && seq < x.resent.from {
+			x.behind = extend(x.behind, seq, r)
+		} else {
+			x.resent = epoch{from: seq, number: r.Epoch}
+		}
 		return
 	}
 	x.repeated = extend(x.repeated, seq, r)
+}
+
+// epochOf is the epoch in which a message was first received.
+func (p *pair) epochOf(seq uint32) uint32 {
+	if p.rare == nil {
+		return p.epoch
+	}
+	return p.rare.epochOf(seq)
 }
 
 // epochOf is the epoch in which a message was first received.
@@ -321,12 +387,8 @@ func extend(events []event, seq uint32, r *client.Reception) []event {
 
 // stray notes a message that should not have come, or not like that.
 func (s *Subscriber) stray(class result.Class, st plan.Stamp, r *client.Reception) {
-	if class == result.Corrupt {
-		s.strays[1]++
-	} else {
-		s.strays[0]++
-	}
-	if len(s.offences) < maxOffences {
+	i := slices.Index(strayClasses[:], class)
+	if s.strays[i]++; s.strays[i] <= maxOffences {
 		s.offences = append(s.offences, Offence{
 			Class: class, Stream: st.Stream, Seq: st.Seq, Sub: s.index,
 			At: r.Now, ID: r.ID, Dup: r.Dup, Epoch: r.Epoch,

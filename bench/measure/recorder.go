@@ -7,12 +7,6 @@ import (
 	"mqttbench/bench/client"
 )
 
-// A Window is the measured part of a run, [From, To) in ns on the clock that due times are given in.
-type Window struct{ From, To int64 }
-
-// Contains reports whether a message due at due is measured.
-func (w Window) Contains(due int64) bool { return due >= w.From && due < w.To }
-
 // A Recorder holds the histograms and counters of one group of clients. It is owned by the group;
 // what it has handed over with Swap is not its own any more. Times are ns, all on one clock.
 //
@@ -26,6 +20,7 @@ type Recorder struct {
 	group  int
 	window Window
 	active *Set
+	part   *part // Of the active set, the one that the last message belonged to; nil: none yet.
 
 	// The set that records next. The collector gives it, the group takes it.
 	spare atomic.Pointer[Set]
@@ -40,11 +35,42 @@ func NewRecorder(group int) *Recorder {
 }
 
 func (r *Recorder) use(s *Set) {
-	r.active = s
+	r.active, r.part = s, nil
 	r.Count = &s.Counters
 }
 
-// SetWindow says what part of the run is measured. Until then nothing is.
+// at is the part of the window that an instant in it belongs to.
+func (r *Recorder) at(now int64) *part {
+	if p := r.part; p != nil && now >= p.from && now < p.to {
+		return p
+	}
+	r.part = r.active.part(&r.window, now)
+	return r.part
+}
+
+// part finds the part of an instant, or makes it.
+func (s *Set) part(w *Window, now int64) *part {
+	number := w.Passed(now)
+	for _, p := range s.parts {
+		if p.number == number {
+			return p
+		}
+	}
+	var p *part
+	if last := len(s.spares) - 1; last >= 0 {
+		p, s.spares = s.spares[last], s.spares[:last]
+	} else {
+		p = newPart()
+	}
+	p.number, p.from, p.to = number, w.border(number), w.border(number+1)
+	if number == w.last() {
+		p.to = w.To
+	}
+	s.parts = append(s.parts, p)
+	return p
+}
+
+// SetWindow says what part of the run is measured. Until then nothing is. It is called once.
 func (r *Recorder) SetWindow(w Window) { r.window = w }
 
 // Sent records that a message due at due was put on the wire at sent: its lag. bytes is the size of
@@ -67,8 +93,9 @@ func (r *Recorder) sent(due int64, bytes int) *Series {
 	s.Counters.Sent++
 	s.Counters.SentBytes += uint64(bytes)
 	if r.window.Contains(due) {
-		s.Measured.Sent++
-		return &s.measured
+		p := r.at(due)
+		p.counts.Sent++
+		return &p.series
 	}
 	return &s.rest
 }
@@ -80,8 +107,9 @@ func (r *Recorder) Seen(due, sent, seen int64, bytes int) {
 	s.Counters.SeenBytes += uint64(bytes)
 	series := &s.rest
 	if r.window.Contains(due) {
-		series = &s.measured
-		s.Measured.Delivered++
+		p := r.at(due)
+		p.counts.Delivered++
+		series = &p.series
 	}
 	s.Counters.record(series.Response, seen-due)
 	s.beat(seen, seen-due)
@@ -92,21 +120,25 @@ func (r *Recorder) Seen(due, sent, seen int64, bytes int) {
 func (r *Recorder) Acked(due int64) {
 	r.active.Counters.Acked++
 	if r.window.Contains(due) {
-		r.active.Measured.Acked++
+		r.at(due).counts.Acked++
 	}
 }
 
 // Took records the duration of one exchange that ended at now. Exchanges of publishing outside the
 // window are left out; those of connecting and subscribing are mostly there, and all are kept.
 func (r *Recorder) Took(phase client.Phase, d time.Duration, now int64) {
-	switch phase {
-	case client.ConnectTCP, client.ConnectMQTT, client.SubscribeAck:
-	default:
-		if !r.window.Contains(now) {
-			return
-		}
+	if connecting(phase) {
+		r.active.Counters.record(r.active.phases[phase], int64(d))
+	} else if r.window.Contains(now) {
+		r.active.Counters.record(r.at(now).phases[phase], int64(d))
 	}
-	r.active.Counters.record(r.active.phases[phase], int64(d))
+}
+
+// Woke records how late a timer called the pacer, at now.
+func (r *Recorder) Woke(late, now int64) {
+	if r.window.Contains(now) {
+		r.active.Counters.record(r.active.slack, late)
+	}
 }
 
 // A Resume is what a client that comes back waits for, from when it begins to connect again.
@@ -118,6 +150,7 @@ const (
 	ResumeMessage               // The first message on the new connection that it had not had before.
 	WillSeen                    // From cutting a client off to a watcher's having its will.
 	RetainedSeen                // From SUBSCRIBE to the last of the retained messages.
+	TakenOver                   // From another connection's beginning to connect with a Client Identifier in use to its CONNACK.
 	Resumes
 )
 

@@ -40,6 +40,9 @@ type Counters struct {
 	Disconnects uint64
 	Failures    uint64 // Connection attempts that failed or were refused.
 
+	TakeOvers    uint64 // Of the disconnects, those by another connection with the same Client Identifier.
+	Unsubscribes uint64
+
 	OverRange uint64 // Durations beyond MaxDuration, recorded as MaxDuration.
 	Negative  uint64 // Durations below 0, recorded nowhere: the clocks disagree.
 }
@@ -63,6 +66,8 @@ func (c *Counters) Add(o *Counters) {
 	c.Reconnects += o.Reconnects
 	c.Disconnects += o.Disconnects
 	c.Failures += o.Failures
+	c.TakeOvers += o.TakeOvers
+	c.Unsubscribes += o.Unsubscribes
 	c.OverRange += o.OverRange
 	c.Negative += o.Negative
 }
@@ -117,15 +122,15 @@ func (s *Series) reset() {
 	reset(s.Lag)
 }
 
-// merge spares the walk over 33,000 empty counts.
+// merge spares the walk over 33,000 empty counts. src may be nil, which is empty.
 func merge(dst, src *hdr.Histogram) {
-	if src.TotalCount() > 0 {
+	if src != nil && src.TotalCount() > 0 {
 		dst.Merge(src)
 	}
 }
 
 func reset(h *hdr.Histogram) {
-	if h.TotalCount() > 0 {
+	if h != nil && h.TotalCount() > 0 {
 		h.Reset()
 	}
 }
@@ -134,24 +139,31 @@ func reset(h *hdr.Histogram) {
 type Set struct {
 	Interval int
 	Counters Counters
-	Measured MeasuredCounts
 
-	home     *Recorder
-	measured Series // Of messages due in the window,
-	rest     Series // and of the others.
-	phases   [client.Phases]*hdr.Histogram
-	resumes  [Resumes]*hdr.Histogram
-	beats    []beat // Of all messages, ascending.
+	home    *Recorder
+	parts   []*part                       // Of messages due in the window, in the order in which they were met. Mostly there is one.
+	spares  []*part                       // Empty.
+	rest    Series                        // Of the other messages.
+	phases  [client.Phases]*hdr.Histogram // Of connecting; nil for the others.
+	resumes [Resumes]*hdr.Histogram
+	slack   *hdr.Histogram // Within the window.
+	beats   []beat         // Of all messages, ascending.
 }
 
+// mostSpares bounds the empty parts that a set keeps: while a part gives way to the next, it has two.
+const mostSpares = 2
+
 func newSet(home *Recorder) *Set {
-	s := &Set{home: home, measured: newSeries(fine), rest: newSeries(coarse)}
+	s := &Set{home: home, spares: []*part{newPart()}, rest: newSeries(coarse)}
 	for i := range s.phases {
-		s.phases[i] = newHistogram(coarse)
+		if connecting(client.Phase(i)) {
+			s.phases[i] = newHistogram(coarse)
+		}
 	}
 	for i := range s.resumes {
 		s.resumes[i] = newHistogram(coarse)
 	}
+	s.slack = newHistogram(coarse)
 	return s
 }
 
@@ -160,8 +172,15 @@ func (s *Set) Group() int { return s.home.group }
 
 // giveBack empties the set and makes it its recorder's spare.
 func (s *Set) giveBack() {
-	s.Counters, s.Measured = Counters{}, MeasuredCounts{}
-	s.measured.reset()
+	s.Counters = Counters{}
+	for _, p := range s.parts {
+		if len(s.spares) < mostSpares {
+			p.reset()
+			s.spares = append(s.spares, p)
+		}
+	}
+	clear(s.parts)
+	s.parts = s.parts[:0]
 	s.rest.reset()
 	for _, h := range s.phases {
 		reset(h)
@@ -169,6 +188,7 @@ func (s *Set) giveBack() {
 	for _, h := range s.resumes {
 		reset(h)
 	}
+	reset(s.slack)
 	s.emptyBeats()
 	s.home.spare.Store(s)
 }

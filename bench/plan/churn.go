@@ -6,11 +6,13 @@ type Departure struct {
 	Publisher bool  // A publisher, or else a subscriber,
 	Client    int   // of this index.
 	Abrupt    bool  // With a TCP RST; otherwise with a DISCONNECT.
+	TakeOver  bool  // By the server, because another connection comes with its Client Identifier.
+	Absence   int   // The one of the plan's Absences that it belongs to, from 1; 0: it is churn.
 	Down      int64 // ns until it is to connect again.
 }
 
 // Departures is who leaves during the run, in the order of time; a pure function of the plan. It is
-// either the one departure of all subscribers that Offline is, or the churn of the measured part: a
+// either the departures of all subscribers that Absences are, or the churn of the measured part: a
 // Poisson process of Churn.Rate. A client that is still away is never asked to leave; if all are
 // away, nobody is.
 func (p *Plan) Departures() []Departure {
@@ -27,35 +29,60 @@ func (p *Plan) Departures() []Departure {
 	mean := 1e9 / p.Churn.Rate
 	for at := rng.exp() * mean; at < float64(p.Duration); at += rng.exp() * mean {
 		d := Departure{At: int64(p.Warmup) + int64(at), Down: int64(p.Churn.Down)}
-		who, abrupt := int(rng.next()%uint64(clients)), unit(rng.next()) < p.Churn.Abrupt
+		who, kind := int(rng.next()%uint64(clients)), unit(rng.next())
 		// The number of draws must not depend on who is away, or a longer Down would change every departure.
 		who, ok := present(back, who, clients, d.At)
 		if !ok {
 			continue
 		}
 		back[who] = d.At + d.Down
-		d.Abrupt = abrupt
+		d.TakeOver = kind < p.Churn.TakeOver
+		d.Abrupt = !d.TakeOver && kind-p.Churn.TakeOver < p.Churn.Abrupt*(1-p.Churn.TakeOver)
 		d.Publisher, d.Client = p.churner(who)
 		out = append(out, d)
 	}
 	return out
 }
 
-// exodus is the departure of all subscribers at once, or of whoever Offline says.
+// exodus is the departure of all subscribers at once, or of whoever the absence says, once for each absence.
 func (p *Plan) exodus() []Departure {
-	d := Departure{At: int64(p.Warmup) + int64(p.Offline.At), Down: int64(p.Offline.For), Abrupt: p.Offline.Abrupt}
 	var out []Departure
-	leave := func(n int, publishers bool) {
-		for i := range n {
-			d.Client, d.Publisher = i, publishers
-			out = append(out, d)
+	for n, o := range p.Absences() {
+		d := Departure{Down: int64(o.For), Abrupt: o.Abrupt, Absence: n + 1}
+		d.At, _ = p.Away(o)
+		leave := func(n int, publishers bool) {
+			for i := range n {
+				d.Client, d.Publisher = i, publishers
+				out = append(out, d)
+			}
+		}
+		if o.Leaves(ChurnSubscribers) {
+			leave(p.Subscribers, false)
+		}
+		if o.Leaves(ChurnPublishers) {
+			leave(p.Publishers, true)
 		}
 	}
-	if p.Offline.Who != ChurnPublishers {
-		leave(p.Subscribers, false)
+	return out
+}
+
+// A Flapping is a subscriber that is to unsubscribe and to subscribe again.
+type Flapping struct {
+	At         int64 // ns since the start of publishing.
+	Subscriber int
+	For        int64 // ns.
+}
+
+// Flaps is who unsubscribes in the measured part, in the order of time: a Poisson process; a pure function of the plan. A
+// subscriber whose last flap is not over by then is passed over by whoever carries the plan out.
+func (p *Plan) Flaps() (out []Flapping) {
+	if p.Flap.Rate <= 0 || p.Subscribers == 0 {
+		return nil
 	}
-	if p.Offline.Who == ChurnPublishers || p.Offline.Who == ChurnBoth {
-		leave(p.Publishers, true)
+	rng := source(hash(p.Seed, purposeFlap, 0))
+	mean := 1e9 / p.Flap.Rate
+	for at := rng.exp() * mean; at < float64(p.Duration); at += rng.exp() * mean {
+		out = append(out, Flapping{At: int64(p.Warmup) + int64(at), Subscriber: int(rng.next() % uint64(p.Subscribers)), For: int64(p.Flap.For)})
 	}
 	return out
 }

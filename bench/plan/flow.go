@@ -299,7 +299,10 @@ func (w *Flow) validate(f *faults, p *Plan) {
 
 // Expires reports whether the sessions of those who are away, by churn or together, end meanwhile by their Session Expiry Interval.
 func (p *Plan) Expires() bool {
-	away := max(p.Offline.For, p.Churn.Down)
+	away := p.Churn.Down
+	for _, o := range p.Absences() {
+		away = max(away, o.For)
+	}
 	return p.SessionExpiry > 0 && away > p.SessionExpiry
 }
 

@@ -45,6 +45,9 @@ type Plan struct {
 	ConnectRate float64 `json:"connect_rate_per_s,omitempty"` // Connections begun a second when the clients first connect. 0: as many as may be opened at a time.
 	Churn       Churn   `json:"churn,omitzero"`
 	Offline     Offline `json:"offline,omitzero"`
+	Flap        Flap    `json:"flap,omitzero"`
+
+	MoreOffline []Offline `json:"more_offline,omitempty"` // Further stretches, each after the one before it; see Plan.Absences.
 
 	// Groups and Flows say it all for plans in which clients are of several kinds. WithDefaults then sets Publishers, Subscribers,
 	// Rate and the like above to the sums and maxima of the flows.
@@ -73,6 +76,14 @@ type Wills struct {
 	QoS      packet.QoS `json:"qos"`      // Of the wills, and of the watchers' subscription.
 	Retain   bool       `json:"retain,omitempty"`
 	Delay    Duration   `json:"delay_s,omitempty"` // Will Delay Interval, in version 5.
+
+	// Properties of the will, which are those of its PUBLISH, [v5 3.1.3.2]. Version 5.
+	UTF8           bool        `json:"utf8,omitempty"` // Payload Format Indicator 1; the payload is then UTF-8.
+	Expiry         Duration    `json:"expiry_s,omitempty"`
+	ContentType    string      `json:"content_type,omitempty"`
+	ResponseTopic  string      `json:"response_topic,omitempty"`
+	Correlation    string      `json:"correlation,omitempty"`
+	UserProperties [][2]string `json:"user_properties,omitempty"` // Name and value.
 }
 
 // Readers are further clients that come while messages are published with RETAIN, subscribe to everything, wait for the
@@ -121,10 +132,17 @@ const (
 
 // Churn is who comes and goes during the measured part. The zero value is nobody.
 type Churn struct {
-	Rate   float64  `json:"rate_per_s"` // Connections ended a second, all clients together.
-	Abrupt float64  `json:"abrupt"`     // The share of them (0 to 1) that are cut with a TCP RST and not a DISCONNECT.
-	Down   Duration `json:"down_s"`     // How long a client stays away.
-	Who    Who      `json:"who"`        // Default ChurnSubscribers.
+	Rate     float64  `json:"rate_per_s"`          // Connections ended a second, all clients together.
+	TakeOver float64  `json:"take_over,omitempty"` // The share of them (0 to 1) that the server ends, because another connection comes with the same Client Identifier.
+	Abrupt   float64  `json:"abrupt"`              // The share of the others (0 to 1) that are cut with a TCP RST and not a DISCONNECT.
+	Down     Duration `json:"down_s"`              // How long a client stays away.
+	Who      Who      `json:"who"`                 // Default ChurnSubscribers.
+}
+
+// Flap is subscribers that unsubscribe, stay connected, and subscribe again. The zero value is nobody.
+type Flap struct {
+	Rate float64  `json:"rate_per_s"` // Of UNSUBSCRIBEs, all subscribers together.
+	For  Duration `json:"for_s"`      // Until they subscribe again.
 }
 
 // Offline is a stretch in which all subscribers (or Who) are away together while
@@ -155,6 +173,7 @@ const (
 	MaxFanOut     = 1000        // Publishers of a FanOut plan: each is a filter of every subscriber.
 	MaxPayload    = 268_435_000 // Bytes. A Remaining Length is at most 268,435,455, and the Topic Name is part of it.
 	MaxPerStream  = math.MaxUint32 - 1
+	MaxOffline    = 100 // Stretches of being offline.
 	maxShareName  = 64
 	maxRunName    = 32
 )
@@ -197,14 +216,23 @@ func (p *Plan) ConnectAt(n int) int64 {
 	return int64(float64(n) * 1e9 / p.ConnectRate)
 }
 
-// Away is the stretch in which all subscribers are offline, in ns since the start of publishing:
-// what is due in [from, to) is queued for them. Both are 0 if there is none.
-func (p *Plan) Away() (from, to int64) {
-	if p.Offline.For == 0 || p.Offline.Who == ChurnPublishers {
-		return 0, 0
+// Absences are the stretches in which clients are offline together, in their order.
+func (p *Plan) Absences() []Offline {
+	if p.Offline.For == 0 {
+		return nil
 	}
-	from = int64(p.Warmup) + int64(p.Offline.At)
-	return from, from + int64(p.Offline.For)
+	return append([]Offline{p.Offline}, p.MoreOffline...)
+}
+
+// Away is an absence in ns since the start of publishing: what is due in [from, to) is queued for subscribers who are away.
+func (p *Plan) Away(o Offline) (from, to int64) {
+	from = int64(p.Warmup) + int64(o.At)
+	return from, from + int64(o.For)
+}
+
+// Leaves reports whether a side of the plan is away.
+func (o *Offline) Leaves(side Who) bool {
+	return o.Who == side || o.Who == ChurnBoth || o.Who == "" && side == ChurnSubscribers
 }
 
 // End is when publishing ends, in ns since its start: nothing is due from there on.

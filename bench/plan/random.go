@@ -13,6 +13,7 @@ const (
 	purposePayload
 	purposeName
 	purposeSize
+	purposeFlap
 )
 
 const golden = 0x9E3779B97F4A7C15

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -29,6 +30,13 @@ func (p Plan) WithDefaults() Plan {
 	}
 	if p.Offline != (Offline{}) {
 		setDefault(&p.Offline.Who, ChurnSubscribers)
+	}
+	p.MoreOffline = slices.Clone(p.MoreOffline)
+	for i := range p.MoreOffline {
+		setDefault(&p.MoreOffline[i].Who, ChurnSubscribers)
+	}
+	if p.Flap.Rate > 0 {
+		setDefault(&p.Flap.For, defaultEvery)
 	}
 	if p.Readers.Count > 0 {
 		setDefault(&p.Readers.Every, defaultEvery)
@@ -65,6 +73,7 @@ func (p *Plan) Validate() error {
 	p.validateTopic(&f)
 	p.validateChurn(&f)
 	p.validateOffline(&f)
+	p.validateFlap(&f)
 	p.validateFlows(&f)
 	p.validateStages(&f)
 	p.validateExtras(&f)
@@ -169,6 +178,17 @@ func (p *Plan) validateExtras(f *faults) {
 	f.unless(w.QoS <= 2, "wills of QoS %d: there are 0, 1 and 2", w.QoS)
 	f.unless(w.Delay >= 0, "a will delay of %s is negative", w.Delay)
 	f.unless(w.Delay == 0 || p.Version == 5, "a will delay needs MQTT 5.0")
+	f.unless(w.Expiry >= 0, "a will that expires after %s, which is negative", w.Expiry)
+	f.unless(!w.HasProps() || p.Version == 5, "properties of wills need MQTT 5.0")
+	texts := []string{w.ContentType, w.ResponseTopic}
+	for _, u := range w.UserProperties {
+		texts = append(texts, u[0], u[1])
+	}
+	for _, x := range texts {
+		f.unless(len(x) <= math.MaxUint16 && utf8.ValidString(x) && !strings.ContainsRune(x, 0), "a property of the wills is longer than 65535 bytes, or not UTF-8, or contains U+0000")
+	}
+	f.unless(len(w.Correlation) <= math.MaxUint16, "the correlation data of the wills is longer than 65535 bytes")
+	f.unless(!hasAny(w.ResponseTopic, "+#"), "the will's response topic %q contains a wildcard", w.ResponseTopic)
 	f.unless(r.Count >= 0 && r.Count <= MaxClients, "%d readers", r.Count)
 	f.unless(r.Count == 0 || p.Retain, "there are readers of retained messages, and nothing is published with RETAIN")
 	f.unless(r.QoS <= 2, "readers of QoS %d: there are 0, 1 and 2", r.QoS)
@@ -192,22 +212,45 @@ func (p *Plan) validateChurn(f *faults) {
 	}
 	f.unless(c.Rate >= 0 && !math.IsInf(c.Rate, 1), "churn of %v connections a second", c.Rate)
 	f.unless(c.Abrupt >= 0 && c.Abrupt <= 1, "a share of %v abrupt departures is not between 0 and 1", c.Abrupt)
+	f.unless(c.TakeOver >= 0 && c.TakeOver <= 1, "a share of %v take-overs is not between 0 and 1", c.TakeOver)
 	f.unless(c.Down >= 0, "clients that churn are to stay away for %s, which is negative", c.Down)
 	f.unless(c.Who == ChurnSubscribers || c.Who == ChurnPublishers || c.Who == ChurnBoth, "churn of %q: there are %s, %s and %s", c.Who, ChurnSubscribers, ChurnPublishers, ChurnBoth)
 	f.unless(c.Rate == 0 || p.churning() > 0, "churn is for %s, and there are none", c.Who)
 }
 
 func (p *Plan) validateOffline(f *faults) {
-	o := p.Offline
-	if o == (Offline{}) {
+	f.unless(len(p.MoreOffline) == 0 || p.Offline.For > 0, "there are further stretches of being offline, and no first one")
+	f.unless(len(p.MoreOffline) < MaxOffline, "clients are to be offline %d times: at most %d are possible", len(p.MoreOffline)+1, MaxOffline)
+	if p.Offline == (Offline{}) {
 		return
 	}
+	var back Duration
+	for i, o := range append([]Offline{p.Offline}, p.MoreOffline...) {
+		p.validateAbsence(f, o)
+		f.unless(i == 0 || o.At > back, "clients are to go offline at %s, and are back from the stretch before only at %s: one must follow the other", o.At, back)
+		back = o.At + o.For
+	}
+	f.unless(!p.Closed, "clients are to be offline in a closed loop, which stops while they are")
+	f.unless(!p.AnyShared(), "subscribers of a shared subscription are to be offline: nobody is promised what then comes")
+	f.unless(p.Churn.Rate == 0, "churn and being offline together: a client could not be told to leave twice")
+}
+
+func (p *Plan) validateAbsence(f *faults, o Offline) {
 	f.unless(o.At >= 0 && o.At < p.Duration, "the subscribers go offline %s into the measured part, which lasts %s", o.At, p.Duration)
 	f.unless(o.For > 0 && o.For < maxRun, "the subscribers are offline for %s: it must be more than 0 and less than %s", o.For, maxRun)
 	f.unless(o.Who == "" || o.Who == ChurnSubscribers || o.Who == ChurnPublishers || o.Who == ChurnBoth, "offline are %q: there are %s, %s and %s", o.Who, ChurnSubscribers, ChurnPublishers, ChurnBoth)
 	f.unless(o.Who == ChurnPublishers || p.Subscribers > 0, "there are no subscribers to be offline")
 	f.unless(o.Who != ChurnPublishers || p.Publishers > 0, "there are no publishers to be offline")
-	f.unless(!p.Closed, "clients are to be offline in a closed loop, which stops while they are")
-	f.unless(!p.AnyShared(), "subscribers of a shared subscription are to be offline: nobody is promised what then comes")
-	f.unless(p.Churn.Rate == 0, "churn and being offline together: a client could not be told to leave twice")
+}
+
+func (p *Plan) validateFlap(f *faults) {
+	x := p.Flap
+	if x == (Flap{}) {
+		return
+	}
+	f.unless(x.Rate >= 0 && !math.IsInf(x.Rate, 1), "%v subscriptions taken back a second", x.Rate)
+	f.unless(x.For >= 0 && x.For < maxRun, "subscriptions are taken back for %s: it must be 0 or more, and less than %s", x.For, maxRun)
+	f.unless(x.Rate == 0 || p.Subscribers > 0, "subscriptions are to be taken back, and there are no subscribers")
+	f.unless(!p.Closed, "subscriptions are to be taken back in a closed loop, which would wait for what nobody asked for")
+	f.unless(!p.AnyShared(), "members of a shared subscription are to take theirs back: nobody is promised what then comes")
 }

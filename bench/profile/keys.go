@@ -46,16 +46,20 @@ var keys = map[string]kind{
 	"connect_timeout":   duration,
 	"connecting":        whole(1, 1<<24),
 	"warmup":            duration,
+	"warmup_cut":        oneOf("auto", "off"),
 	"duration":          duration,
 	"drain":             duration,
 	"churn.rate":        more,
 	"churn.who":         oneOf("publishers", "subscribers", "both"),
 	"churn.abrupt":      share,
 	"churn.down":        duration,
+	"churn.takeover":    share,
 	"offline.at":        duration,
 	"offline.for":       duration,
 	"offline.abrupt":    truth,
 	"offline.who":       oneOf("publishers", "subscribers", "both"),
+	"flap.rate":         more,
+	"flap.for":          duration,
 
 	"payload_max":            whole(16, 268_435_000),
 	"message_file":           text,
@@ -66,6 +70,7 @@ var keys = map[string]kind{
 	"prefix":                 text,
 	"short_ids":              truth,
 	"username":               text,
+	"server_name":            text,
 	"credentials":            text,
 	"session_expiry":         duration,
 	"receive_maximum":        whole(1, math.MaxUint16),
@@ -87,6 +92,11 @@ var keys = map[string]kind{
 	"will.qos":               level,
 	"will.retain":            truth,
 	"will.delay":             duration,
+	"will.utf8":              truth,
+	"will.expiry":            duration,
+	"will.content_type":      text,
+	"will.response_topic":    text,
+	"will.correlation":       text,
 	"readers.count":          whole(1, 1<<24),
 	"readers.every":          duration,
 	"readers.qos":            level,
@@ -98,16 +108,21 @@ var lists = map[string]struct {
 	flag string
 	each func(r *reader, what string, n ast.Node) (string, error) // One of the list as the text of the flag.
 }{
-	"faults":                  {"fault", (*reader).oneText},
-	"user_properties":         {"user-property", (*reader).oneText},
-	"connect_user_properties": {"connect-user-property", (*reader).oneText},
-	"groups":                  {"group", fields(groupKeys)},
-	"flows":                   {"flow", fields(flowKeys)},
-	"stages":                  {"stages", fields(stageKeys)},
+	"faults":                    {"fault", (*reader).oneText},
+	"user_properties":           {"user-property", (*reader).oneText},
+	"connect_user_properties":   {"connect-user-property", (*reader).oneText},
+	"subscribe_user_properties": {"subscribe-user-property", (*reader).oneText},
+	"groups":                    {"group", fields(groupKeys)},
+	"flows":                     {"flow", fields(flowKeys)},
+	"stages":                    {"stages", fields(stageKeys)},
+	"offline":                   {"offline", fields(offlineKeys)},
+	"will.user_properties":      {"will-user-property", (*reader).oneText},
+	"ws_headers":                {"ws-header", (*reader).oneText},
+	"alpn":                      {"alpn", (*reader).oneText},
 }
 
-// groupKeys, flowKeys and stageKeys are what may be said of a group of clients, of the messages from one to another, and of a
-// stage of the rate.
+// groupKeys, flowKeys, stageKeys and offlineKeys are what may be said of a group of clients, of the messages from one to another, of a
+// stage of the rate, and of one time of being offline among several.
 var (
 	groupKeys = map[string]kind{"name": text, "count": whole(1, 1<<24), "clean_session": truth}
 	flowKeys  = map[string]kind{
@@ -115,7 +130,8 @@ var (
 		"qos": level, "pub_qos": level, "sub_qos": level, "payload": keys["payload"], "payload_max": keys["payload_max"],
 		"arrivals": keys["arrivals"],
 	}
-	stageKeys = map[string]kind{"for": duration, "rate": least0, "to": least0}
+	stageKeys   = map[string]kind{"for": duration, "rate": least0, "to": least0}
+	offlineKeys = map[string]kind{"at": duration, "for": duration, "abrupt": truth, "who": keys["offline.who"]}
 )
 
 // flagOf is the flag of a key.
@@ -146,9 +162,9 @@ func below(level string) []string {
 			names[name] = true
 		}
 	}
-	if level == "" {
-		for key := range lists {
-			names[key] = true
+	for key := range lists {
+		if rest, ok := strings.CutPrefix(key, level); ok && !strings.Contains(rest, ".") {
+			names[rest] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(names))

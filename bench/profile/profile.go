@@ -2,6 +2,7 @@ package profile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,13 +18,21 @@ type Profile struct {
 
 	Settings Settings  // Of all variants.
 	Variants []Variant // Empty: the profile is one workload.
+	Places   Places    // Of the Settings that are in this file.
 }
+
+// Places are where settings are in their file, by flag. Of a list, it is where the list begins.
+type Places map[string]Place
+
+// A Place is FILE:LINE:COLUMN.
+type Place string
 
 // A Variant is a workload of a family.
 type Variant struct {
 	Name        string
 	Description string
 	Settings    Settings // Over those of the profile.
+	Places      Places
 }
 
 // Settings are what a profile says, each flag once but for those that make up lists.
@@ -48,6 +57,9 @@ var takesBack = map[string][]string{
 	"clean-session": {"pub-clean-session", "sub-clean-session"},
 	"stages":        {"rate", "closed", "idle", "duration"},
 	"flow":          {"rate", "closed", "idle", "clients", "publishers", "subscribers"},
+	"offline":       {"offline-at", "offline-for", "offline-abrupt", "offline-who"},
+	"offline-at":    {"offline"},
+	"offline-for":   {"offline"},
 	"client-id":     {"prefix", "short-ids"},
 	"message":       {"payload", "payload-max", "message-file"},
 }
@@ -96,6 +108,17 @@ func (p *Profile) Of(name string) (Settings, error) {
 		return nil, fmt.Errorf("profile %s has no variants, and so none called %q", p.Name, name)
 	}
 	return nil, fmt.Errorf("profile %s has no variant %q%s; there are %s", p.Name, name, strict.DidYouMean(name, names), strings.Join(names, ", "))
+}
+
+// PlacesOf are those of one variant, or of the profile, where name is "".
+func (p *Profile) PlacesOf(name string) Places {
+	all := maps.Clone(p.Places)
+	for i := range p.Variants {
+		if p.Variants[i].Name == name && all != nil {
+			maps.Copy(all, p.Variants[i].Places)
+		}
+	}
+	return all
 }
 
 // Summary is the first sentence of the description, or the question that it begins with.

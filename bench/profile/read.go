@@ -2,12 +2,14 @@ package profile
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 
 	"mqttbench/bench/strict"
 )
@@ -32,7 +34,16 @@ func Read(file string, text []byte, base func(name string) (*Profile, error)) (*
 
 type reader struct {
 	strict.Reader
-	base func(name string) (*Profile, error)
+	base   func(name string) (*Profile, error)
+	places Places // Of what is being read, the profile or a variant.
+}
+
+// put adds a setting, and notes where it is.
+func (r *reader) put(to *Settings, flag, value string, at *token.Token) {
+	*to = append(*to, Setting{flag, value})
+	if _, known := r.places[flag]; !known && at != nil && at.Position != nil {
+		r.places[flag] = Place(fmt.Sprintf("%s:%d:%d", r.File, at.Position.Line, at.Position.Column))
+	}
 }
 
 // about are the keys that are not settings, of a profile and of a variant.
@@ -42,7 +53,8 @@ var (
 )
 
 func (r *reader) profile(root ast.Node) (*Profile, error) {
-	p := new(Profile)
+	p := &Profile{Places: Places{}}
+	r.places = p.Places
 	all, err := r.Pairs(root, "a profile")
 	if err != nil {
 		return nil, err
@@ -124,7 +136,9 @@ func (r *reader) variant(n ast.Node) (*Variant, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := new(Variant)
+	v := &Variant{Places: Places{}}
+	defer func(outer Places) { r.places = outer }(r.places)
+	r.places = v.Places
 	for _, x := range all {
 		switch x.Key {
 		case "name":
@@ -149,11 +163,12 @@ func (r *reader) setting(to *Settings, level string, x strict.Pair, others []str
 	key := level + x.Key
 	if k, ok := keys[key]; ok {
 		v, err := r.value(x, k)
-		*to = append(*to, Setting{flagOf(key), v})
+		r.put(to, flagOf(key), v, x.Value.GetToken())
 		return err
 	}
-	if l, ok := lists[key]; ok {
-		list, isList := x.Value.(*ast.SequenceNode)
+	inner := below(key + ".")
+	list, isList := x.Value.(*ast.SequenceNode)
+	if l, ok := lists[key]; ok && (isList || len(inner) == 0) {
 		if !isList || len(list.Values) == 0 {
 			return r.Fault(x.Value.GetToken(), "%s is not a list", key)
 		}
@@ -162,11 +177,11 @@ func (r *reader) setting(to *Settings, level string, x strict.Pair, others []str
 			if err != nil {
 				return err
 			}
-			*to = append(*to, Setting{l.flag, v})
+			r.put(to, l.flag, v, n.GetToken())
 		}
 		return nil
 	}
-	if inner := below(key + "."); len(inner) > 0 {
+	if len(inner) > 0 {
 		all, err := r.Pairs(x.Value, key)
 		for _, y := range all {
 			if err == nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"mqttbench/bench/strict"
 )
@@ -75,6 +76,12 @@ func TestNonsense(t *testing.T) {
 		{head + "stages: [{for: 5}]\n", "for: 5 is no duration"},
 		{head + "will: {watcher: 1}\n", `unknown key "watcher" in will; did you mean "watchers"?`},
 		{head + "readers: {count: 1, qos: 5}\n", "qos: 5 is none of"},
+		{head + "offline: 5\n", "f.yaml:3:10: offline is not a list of keys and values"},
+		{head + "offline: [{at: 1s, fro: 2s}]\n", `f.yaml:3:20: unknown key "fro" in offline; did you mean "for"?`},
+		{head + "offline: {fro: 2s}\n", `f.yaml:3:11: unknown key "fro" in offline; did you mean "for"?`},
+		{head + "churn: {rate: 1, takover: 1}\n", `unknown key "takover" in churn; did you mean "takeover"?`},
+		{head + "will: {user_propertys: []}\n", `unknown key "user_propertys" in will; did you mean "user_properties"?`},
+		{head + "flap: {rate: 0}\n", "rate: 0 is not a number above 0"},
 		{head + "qos: 1\n---\nqos: 2\n", "a second document"},
 		{head + "a: &x 1\nqos: *x\n", `unknown key "a"`},
 		{head + "qos: *x\n", "f.yaml:3:6: "},
@@ -89,6 +96,26 @@ func TestNonsense(t *testing.T) {
 		var e *Error
 		if !errors.As(err, &e) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%.60q: %v, want one line with %q", c.text, err, c.want)
+		}
+	}
+}
+
+// withoutPlaces leaves out what TestPlaces is for.
+var withoutPlaces = cmp.Options{cmpopts.IgnoreFields(Profile{}, "Places"), cmpopts.IgnoreFields(Variant{}, "Places")}
+
+// TestPlaces: where a setting is, for complaints that only the whole of them gives rise to.
+func TestPlaces(t *testing.T) {
+	p, err := Read("f", []byte(head+"rate: 5\nchurn: {rate: 1}\noffline:\n  - {for: 1s}\nvariants:\n  - {name: x, rate: 6}\n  - {name: y, qos: 1}\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]Places{
+		"":  {"rate": "f:3:7", "churn": "f:4:15", "offline": "f:6:5"},
+		"x": {"rate": "f:8:21", "churn": "f:4:15", "offline": "f:6:5"},
+		"y": {"rate": "f:3:7", "churn": "f:4:15", "offline": "f:6:5", "qos": "f:9:20"},
+	} {
+		if d := cmp.Diff(want, p.PlacesOf(name)); d != "" {
+			t.Errorf("%q: %s", name, d)
 		}
 	}
 }
@@ -117,6 +144,7 @@ churn:
   rate: 10
   who: both
 offline: {at: 1s, for: 1m30s}
+alpn: [mqtt, h2]
 faults: ["reset:PUBLISH:nth=1", "delay=5ms"]
 groups:
   - {name: a, count: 3, clean_session: false}
@@ -132,7 +160,7 @@ variants:
 		Name: "all", Description: "First sentence. Second one.",
 		Settings: Settings{
 			{"mqtt", "5"}, {"qos", "2"}, {"clients", "10"}, {"rate", "2.5"}, {"topic", "a/%i"}, {"keep-alive", "0"},
-			{"churn", "10"}, {"churn-who", "both"}, {"offline-at", "1s"}, {"offline-for", "1m30s"},
+			{"churn", "10"}, {"churn-who", "both"}, {"offline-at", "1s"}, {"offline-for", "1m30s"}, {"alpn", "mqtt"}, {"alpn", "h2"},
 			{"fault", "reset:PUBLISH:nth=1"}, {"fault", "delay=5ms"}, {"group", "name=a,count=3,clean-session=false"}, {"flow", "from=a,to=a,pub-qos=1"},
 			{"stages", "for=5s,rate=10,to=20"},
 		},
@@ -144,7 +172,7 @@ variants:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(want, got); d != "" {
+	if d := cmp.Diff(want, got, withoutPlaces); d != "" {
 		t.Error(d)
 	}
 	for text, want := range map[string]string{"First sentence. Second.": "First sentence", "What? That.": "What?", "2.5 of it.": "2.5 of it", "A": "A"} {
@@ -179,6 +207,25 @@ func TestOf(t *testing.T) {
 	}
 }
 
+// TestOffline: who says it once takes back the list, and the other way round.
+func TestOffline(t *testing.T) {
+	p, err := Read("f", []byte(head+"offline: [{for: 1s}, {at: 3s, for: 1s, abrupt: true, who: both}]\nvariants: [{name: once, offline: {at: 2s, for: 5s}}]\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	several := Settings{{"offline", "for=1s"}, {"offline", "at=3s,for=1s,abrupt=true,who=both"}}
+	once, err := p.Of("once")
+	if d := cmp.Diff(Settings{{"offline-at", "2s"}, {"offline-for", "5s"}}, once); d != "" || err != nil {
+		t.Error(d, err)
+	}
+	if d := cmp.Diff(several, p.Settings); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(several, several.Over(once)); d != "" {
+		t.Error(d)
+	}
+}
+
 // TestExtends: a user's own file changes what it says, wherever it says so.
 func TestExtends(t *testing.T) {
 	for _, text := range []string{"name: mine\nextends: base\nrate: 20\ndescription: Mine.\n", "rate: 20\ndescription: Mine.\nextends: base\nname: mine\n"} {
@@ -187,7 +234,7 @@ func TestExtends(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := &Profile{Name: "mine", Description: "Mine.", Source: "me", Settings: Settings{{"qos", "1"}, {"rate", "20"}}, Variants: []Variant{{Name: "x"}}}
-		if d := cmp.Diff(want, p); d != "" {
+		if d := cmp.Diff(want, p, withoutPlaces); d != "" {
 			t.Error(d)
 		}
 	}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strings"
 
 	"mqttbench/bench/result"
 )
@@ -29,6 +30,12 @@ func observations(s *result.Summary) (all []observation) {
 		}
 		all = append(all, o)
 	}
+	if len(s.Silences) > 0 {
+		all = append(all, silences(s.Silences))
+	}
+	if x := s.Overload; x != nil {
+		all = append(all, observation{"overload", red, strings.Join(x.Evidence, "; ")})
+	}
 	if x := s.Sessions; x != nil {
 		note := ""
 		if x.Expire {
@@ -42,7 +49,25 @@ func observations(s *result.Summary) (all []observation) {
 		if x.LostQoS0 > 0 {
 			text += fmt.Sprintf(", %s lost at QoS 0", count(x.LostQoS0))
 		}
-		add("wills", x.Missing+x.Uncalled > 0, "%s", text)
+		if x.Altered > 0 {
+			text += fmt.Sprintf(", %s with other properties than were given: %s", count(x.Altered), x.How)
+		}
+		add("wills", x.Missing+x.Uncalled+x.Altered > 0, "%s", text)
+	}
+	for i := range s.OfflineWindows {
+		x := &s.OfflineWindows[i]
+		add("offline "+count(int64(i+1)), x.Delivered < x.Queued, "%s", absence(x))
+	}
+	if x := s.TakeOvers; x != nil {
+		text := fmt.Sprintf("%s let in, %s connections before them ended", plural(x.Granted, "other connection"), count(x.Closed))
+		if x.Told > 0 {
+			text += fmt.Sprintf(", %s with DISCONNECT 0x8E", count(x.Told))
+		}
+		add("take-overs", x.Standing > 0, "%s; %s stood on", text, count(x.Standing))
+	}
+	if x := s.Flaps; x != nil {
+		add("flaps", x.Unasked > 0, "%s taken back and %s made again; %s of what was published in between delivered all the same",
+			plural(x.Unsubscribed, "subscription"), count(x.Renewed), count(x.Unasked))
 	}
 	if x := s.Retained; x != nil {
 		add("retained", x.Missing+x.Stale > 0, "%s received on %s of %s that were owed: %s missing, %s older than what had been acknowledged",
@@ -50,6 +75,10 @@ func observations(s *result.Summary) (all []observation) {
 	}
 	if x := s.Shared; x != nil {
 		add("shares", false, "%s had from %s to %s deliveries each, %.1f in the mean; they vary by %.1f %%", plural(x.Members, "member"), count(x.Least), count(x.Most), x.Mean, 100*x.Variation)
+	}
+	if x := s.Queue; x != nil {
+		all = append(all, observation{"queue limit", yellow, fmt.Sprintf("median service time by rate is %s messages in the broker for each subscriber, within 5 %% of %s (%s): "+
+			"the latency may be that of a queue at its limit, at which messages are dropped, and say nothing about speed", count(int64(x.Messages+0.5)), count(int64(x.Limit)), x.Name)})
 	}
 	if x := s.Slowest; x != nil {
 		add("slowest", false, "subscriber %s waited %s in the mean for its %s; the others %s", x.Subscriber, seconds(x.Mean), plural(x.Delivered, "message"), seconds(x.Others))
@@ -60,6 +89,25 @@ func observations(s *result.Summary) (all []observation) {
 		add("SLO", true, "%s: NOT met: %s", x.Text, x.Why)
 	}
 	return all
+}
+
+// absence is one of several times of being offline.
+func absence(x *result.Drained) string {
+	who := plural(x.Clients, "subscriber")
+	switch {
+	case x.Clients == 0:
+		who = plural(x.Publishers, "publisher")
+	case x.Publishers > 0:
+		who += " and " + plural(x.Publishers, "publisher")
+	}
+	text := fmt.Sprintf("%s away for %s from %s on", who, seconds(x.Away), seconds(x.At))
+	if x.Queues() {
+		text += fmt.Sprintf(": %s of %s queued delivered in %s, %s", count(x.Delivered), plural(x.Queued, "message"), seconds(x.Seconds), rate(x.Rate))
+	}
+	if x.Resume.Count > 0 {
+		text += fmt.Sprintf("; back after %s in the median and %s at most", seconds(x.Resume.P50), seconds(x.Resume.Max))
+	}
+	return text
 }
 
 func (t *terminal) observations(s *result.Summary) {

@@ -67,8 +67,12 @@ func judgements(s *result.Summary) (all []judgement) {
 		if !c.Kept() {
 			mark, word = red, "BROKEN"
 		}
-		if s.Interrupted && s.Outcome != result.Broken {
+		switch {
+		case s.Outcome == result.Broken:
+		case s.Interrupted:
 			mark, word = yellow, "so far"
+		case s.Unfinished():
+			mark, word = yellow, "not finished"
 		}
 		all = append(all, judgement{mark, fmt.Sprintf("QoS %d %s: %s", c.QoS, word, contract(c)), c})
 	}
@@ -134,6 +138,8 @@ func className(c result.Class) string {
 	switch c {
 	case result.LossQoS0:
 		return "lost (QoS 0 may)"
+	case result.Late:
+		return "still on their way when the drain ended"
 	case result.Dup:
 		return "duplicates"
 	case result.DupLegal:
@@ -150,6 +156,18 @@ func className(c result.Class) string {
 		return "received and never sent"
 	case result.SessionLost:
 		return "sessions lost"
+	case result.IDReused:
+		return "with a Packet Identifier in use"
+	case result.IDChanged:
+		return "sent again with another Packet Identifier"
+	case result.Resent:
+		return "sent again without need"
+	case result.Unanswered:
+		return "not acknowledged each time"
+	case result.HalfOpen:
+		return "silent clients not noticed"
+	case result.FalseTimeout:
+		return "clients thrown out before their time"
 	case result.Unreleased:
 		return "whose PUBREL never came"
 	case result.WrongQoS:
@@ -158,6 +176,12 @@ func className(c result.Class) string {
 		return "wills not published"
 	case result.WillUncalled:
 		return "wills uncalled for"
+	case result.WillAltered:
+		return "wills with other properties than were given"
+	case result.TwoConnections:
+		return "connections that stood beside another with their Client Identifier"
+	case result.Unasked:
+		return "published after UNSUBACK and delivered all the same"
 	case result.RetainedLost:
 		return "retained messages missing"
 	case result.RetainedStale:
@@ -180,6 +204,9 @@ func (t *terminal) offenders(c *result.Contract) {
 
 func offender(o *result.Offender) string {
 	s := fmt.Sprintf("message %s", count(int64(o.Sequence)))
+	if o.Client != "" {
+		s = "client " + o.Client
+	}
 	if o.Publisher != "" {
 		s += " of " + o.Publisher
 	}
@@ -195,7 +222,9 @@ func offender(o *result.Offender) string {
 	if o.SentConnection > 0 {
 		s += fmt.Sprintf(", sent with Packet Identifier %d on connection %d", o.SentID, o.SentConnection)
 	}
-	if o.SeenConnection > 0 {
+	if o.Client != "" && o.SeenConnection > 0 {
+		s += clientSeen(o)
+	} else if o.SeenConnection > 0 {
 		dup := 0
 		if o.Dup {
 			dup = 1
@@ -204,6 +233,18 @@ func offender(o *result.Offender) string {
 	}
 	if o.Text != "" {
 		s += ": " + o.Text
+	}
+	return s
+}
+
+// clientSeen is when and where a client's offence was seen.
+func clientSeen(o *result.Offender) (s string) {
+	if o.Seen > 0 {
+		s = ", at " + seconds(o.Seen)
+	}
+	s += fmt.Sprintf(", on its connection %d", o.SeenConnection)
+	if o.SeenID > 0 {
+		s += fmt.Sprintf(", Packet Identifier %d", o.SeenID)
 	}
 	return s
 }
@@ -278,20 +319,40 @@ func (t *terminal) rates(s *result.Summary) {
 		}
 	}
 	t.labelled("rate", mark, text+" for "+seconds(m.Seconds))
-	if text, mark := steadiness(&s.Steady); text != "" {
+	if x := s.Sending; x != nil {
+		t.labelled("schedule", dim, schedule(x))
+	}
+	if text, mark := steadiness(s); text != "" {
 		t.labelled("", mark, text)
 	}
 }
 
+// schedule says how the schedule was kept.
+func schedule(x *result.Sending) string {
+	text := fmt.Sprintf("%s skipped, %s waited for their publisher, at most %s unsent", count(x.Skipped), count(x.Late), bytes(float64(x.UnsentBytes)))
+	if x.Gaps > 0 {
+		text += fmt.Sprintf("; gaps CV %.3f", x.CV)
+	}
+	return text
+}
+
 // steadiness says whether the run had settled; "": that was not asked.
-func steadiness(s *result.Steady) (text string, mark style) {
+func steadiness(of *result.Summary) (text string, mark style) {
+	s, cut := &of.Steady, warmUpCut(of)
+	if cut != "" {
+		cut = "; " + cut
+	}
 	switch {
 	case !s.Checked:
 		return "", none
 	case s.Grows():
-		return "not steady: " + cmp.Or(s.Text, fmt.Sprintf("the backlog grew by %s", rate(s.BacklogTrend))) + "; the delivered rate is the most this broker does here", yellow
+		return "not steady: " + cmp.Or(s.Text, fmt.Sprintf("the backlog grew by %s", rate(s.BacklogTrend))) + "; the delivered rate is the most this broker does here" + cut, yellow
 	case !s.Steady:
-		return s.Verdict + ": " + s.Text, yellow
+		return s.Verdict + ": " + s.Text + cut, yellow
+	case cut != "":
+		return s.Verdict + cut, none
+	case s.WarmUp > 0 && s.WarmUpCut > s.WarmUp:
+		return fmt.Sprintf("%s after a warm-up of %s (MSER-5 would cut %s; what that is more is like the rest, and counts)", s.Verdict, seconds(s.WarmUp), seconds(s.WarmUpCut)), dim
 	case s.WarmUp > 0 && s.WarmUpCut > 0:
 		return fmt.Sprintf("%s after a warm-up of %s (MSER-5 would cut %s)", s.Verdict, seconds(s.WarmUp), seconds(s.WarmUpCut)), dim
 	}
@@ -301,8 +362,9 @@ func steadiness(s *result.Steady) (text string, mark style) {
 // latencies writes the table of latencies, or why there is none.
 func (t *terminal) latencies(s *result.Summary) {
 	if s.Lossy() {
-		t.labelled("latency", yellow, "not shown: promised deliveries are missing, and the latency of the survivors flatters")
+		t.labelled("latency", yellow, "not shown: "+missingText(s)+", and the latency of the survivors flatters")
 		t.row("generator lag", dim, s.Lag)
+		t.row("timer slack", dim, s.Slack)
 		return
 	}
 	if s.Response.Count == 0 {
@@ -313,11 +375,20 @@ func (t *terminal) latencies(s *result.Summary) {
 	t.row("response", bold, s.Response)
 	t.row("service", none, s.Service)
 	t.row("generator lag", dim, s.Lag)
+	t.row("timer slack", dim, s.Slack)
 	// The tail is where waiting to be sent hides: a stall of the broker delays what is due after it.
 	if r, v := s.Response.P99, s.Service.P99; s.Service.Supports(0.99) && v > 0 && r > 2*v {
 		t.labelled("", none, fmt.Sprintf("p99 is %s from the due time and %s from the send: measuring from the send would hide the wait",
 			seconds(r), seconds(v)))
 	}
+}
+
+// missingText says what the latencies of a lossy run are without.
+func missingText(s *result.Summary) string {
+	if s.Unfinished() {
+		return "deliveries were still to come when the drain ended"
+	}
+	return "promised deliveries are missing"
 }
 
 // exchanges writes how long the packet exchanges took.

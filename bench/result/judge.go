@@ -15,17 +15,26 @@ var classes = []struct {
 	{Phantom, true, false},
 	{Lost, true, true},
 	{Dup, true, false},
+	{IDReused, true, false},
 	{Reorder, true, false},
 	{SessionLost, true, false},
 	{WrongQoS, true, false},
+	{IDChanged, true, false},
+	{Resent, true, false},
 	{WillLost, true, true},
 	{WillUncalled, true, false},
+	{WillAltered, true, false},
+	{TwoConnections, true, false},
+	{Unasked, true, false},
 	{RetainedLost, true, true},
 	{RetainedStale, true, false},
 	{Stuck, true, true},
 	{Unreleased, true, true},
+	{Unanswered, true, true},
+	{HalfOpen, true, false},
+	{FalseTimeout, true, false},
 	{DroppedOverload, true, true},
-	{Late, true, true},
+	{Late, false, true},
 	{LossQoS0, false, true},
 	{DroppedLegal, false, true},
 	{LostUnknown, false, true},
@@ -91,7 +100,7 @@ func (s *Summary) Judge() {
 	case s.Outcome == Failed:
 	case broken:
 		s.Outcome = Broken
-	case s.Interrupted:
+	case s.Interrupted, s.Unfinished():
 		s.Outcome = Unknown
 	case len(s.Contracts) == 0:
 		s.Outcome = Unjudged
@@ -146,12 +155,15 @@ func (s *Summary) exitCode() int {
 	return 0
 }
 
-// Lossy reports whether deliveries are missing that QoS 1 or 2 had promised. The latencies of such a run
+// Unfinished reports whether the drain ended while something was still arriving: then nobody knows whether the promises would have been kept.
+func (s *Summary) Unfinished() bool { return s.failed(DrainGate) }
+
+// Lossy reports whether deliveries are missing that QoS 1 or 2 had promised, or that were still to come. The latencies of such a run
 // are those of the messages that survived: often a pleasant sight, and a lie.
 func (s *Summary) Lossy() bool {
 	for i := range s.Contracts {
 		for _, f := range s.Contracts[i].Findings {
-			if f.Count > 0 && f.Class.Breaks() && f.Class.absent() {
+			if f.Count > 0 && (f.Class.Breaks() || f.Class == Late) && f.Class.absent() {
 				return true
 			}
 		}

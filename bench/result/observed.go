@@ -12,12 +12,31 @@ type Sessions struct {
 
 // Wills are those of clients that were cut off, as their watchers received them.
 type Wills struct {
-	Watchers int64 `json:"watchers"`
-	Expected int64 `json:"expected"` // Clients cut off, times watchers.
-	Received int64 `json:"received"`
-	Missing  int64 `json:"missing"`
-	Uncalled int64 `json:"uncalled"`            // Of clients that were not cut off, or again.
-	LostQoS0 int64 `json:"lost_qos0,omitempty"` // Missing, where QoS 0 promised no more.
+	Watchers int64  `json:"watchers"`
+	Expected int64  `json:"expected"` // Clients cut off, times watchers.
+	Received int64  `json:"received"`
+	Missing  int64  `json:"missing"`
+	Uncalled int64  `json:"uncalled"`            // Of clients that were not cut off, or again.
+	LostQoS0 int64  `json:"lost_qos0,omitempty"` // Missing, where QoS 0 promised no more.
+	Altered  int64  `json:"altered,omitempty"`   // With other properties than were given to them,
+	How      string `json:"how,omitempty"`       // as the first of them was.
+}
+
+// TakeOvers are connections that were to end because another one came with their Client Identifier, [v5 MQTT-3.1.4-3].
+type TakeOvers struct {
+	Begun    int64 `json:"begun"`
+	Granted  int64 `json:"granted"`             // The other one was let in.
+	Closed   int64 `json:"closed"`              // The first one was ended by the server,
+	Told     int64 `json:"told_0x8e,omitempty"` // with a DISCONNECT that says why. Version 5.
+	Standing int64 `json:"standing"`            // Both stood when all was quiet.
+}
+
+// Flaps are subscriptions that were taken back and made again while their connections stood.
+type Flaps struct {
+	Unsubscribed int64 `json:"unsubscribed"`
+	Acked        int64 `json:"acked"`   // With an UNSUBACK.
+	Renewed      int64 `json:"renewed"` // Made again.
+	Unasked      int64 `json:"unasked"` // Deliveries of what was published after the UNSUBACK and before the new SUBSCRIBE.
 }
 
 // Retained are the retained messages that readers received because they subscribed.

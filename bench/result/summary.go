@@ -1,5 +1,7 @@
 package result
 
+import "slices"
+
 // A Summary is the last line of a result file: the verdict, and the figures of the measured part.
 type Summary struct {
 	Outcome     Outcome  `json:"outcome"`
@@ -9,13 +11,21 @@ type Summary struct {
 	Gates       []Gate   `json:"gates"`
 
 	Connecting *Connecting `json:"connecting,omitempty"`
-	Drained    *Drained    `json:"drained,omitempty"` // nil: nobody was offline.
+	Drained    *Drained    `json:"drained,omitempty"` // nil: nobody was offline. Of several absences, all together,
+
+	OfflineWindows []Drained `json:"offline_windows,omitempty"` // and each.
+
 	Sessions   *Sessions   `json:"sessions,omitempty"`
 	Wills      *Wills      `json:"wills,omitempty"`
 	Retained   *Retained   `json:"retained,omitempty"`
 	Shared     *Shared     `json:"shared,omitempty"`
 	Slowest    *Slowest    `json:"slowest,omitempty"` // nil: no subscriber stands out.
+	TakeOvers  *TakeOvers  `json:"take_overs,omitempty"`
+	Flaps      *Flaps      `json:"flaps,omitempty"`
+	Queue      *Queue      `json:"queue_limit,omitempty"` // nil: the latency is not that of a queue at a known limit.
 	Objectives *Objectives `json:"objectives,omitempty"`
+	Silences   []Silence   `json:"silences,omitempty"` // Clients that were made silent on purpose.
+	Overload   *Overload   `json:"overload,omitempty"` // nil: nothing says that the broker dropped messages at a limit.
 
 	Contracts []Contract `json:"contracts"` // One per QoS level that was published with, ascending.
 	Measured  Totals     `json:"measured"`
@@ -24,7 +34,9 @@ type Summary struct {
 	Response  Quantiles  `json:"response"`
 	Service   Quantiles  `json:"service"`
 	Lag       Quantiles  `json:"lag"`
+	Slack     Quantiles  `json:"timer_slack,omitzero"` // How late the generator's timers woke it, over the whole measured part.
 	Exchanges []Exchange `json:"exchanges,omitempty"`
+	Sending   *Sending   `json:"sending,omitempty"` // nil: there was no schedule.
 
 	Cost   Cost   `json:"cost"`
 	Wire   *Wire  `json:"wire,omitempty"` // nil: not counted.
@@ -44,6 +56,13 @@ type Connecting struct {
 	BrokerCPU float64 `json:"broker_cpu_s_per_connect,omitempty"` // 0: not known.
 }
 
+// A Queue is a latency that may be nothing but a queue at its limit.
+type Queue struct {
+	Messages float64 `json:"messages"` // In the broker for each subscription: median service time by delivered rate (Little's law).
+	Limit    int     `json:"limit"`    // The limit, in messages, that this is within 5 % of.
+	Name     string  `json:"name"`     // Whose it is.
+}
+
 // Drained is what was queued for subscribers that were offline together, and how fast they got it. Their
 // order and whether all of it came are the Contract's.
 type Drained struct {
@@ -53,6 +72,28 @@ type Drained struct {
 	Delivered int64   `json:"delivered"`       // Of those.
 	Seconds   float64 `json:"seconds"`         // From the instant they began to connect again to the last of those.
 	Rate      float64 `json:"delivered_per_s"` // Delivered in those seconds, a second.
+
+	At         float64   `json:"at_s,omitempty"`       // Since the beginning of the measured part; of the first.
+	Who        string    `json:"who,omitempty"`        // subscribers, publishers or both.
+	Publishers int64     `json:"publishers,omitempty"` // That were offline.
+	Resume     Quantiles `json:"resume,omitzero"`      // From beginning to connect again until session and subscriptions were as before. Not of several together.
+}
+
+// Queues reports whether subscribers were away, so that something was queued.
+func (d *Drained) Queues() bool { return d.Clients > 0 }
+
+// Add adds another absence: times and messages of both.
+func (d *Drained) Add(o *Drained) {
+	if d.Clients == 0 {
+		*d = *o
+		return
+	}
+	d.Clients, d.Publishers = max(d.Clients, o.Clients), max(d.Publishers, o.Publishers)
+	d.Away, d.Queued, d.Delivered, d.Seconds = d.Away+o.Away, d.Queued+o.Queued, d.Delivered+o.Delivered, d.Seconds+o.Seconds
+	d.Resume = Quantiles{}
+	if d.Seconds > 0 {
+		d.Rate = float64(d.Delivered) / d.Seconds
+	}
 }
 
 // Outcome is the verdict in one word; the worst that applies.
@@ -63,7 +104,7 @@ const (
 	Kept     Outcome = "kept"     // The contract of every QoS level held.
 	Broken   Outcome = "broken"   // The broker broke a promise.
 	Failed   Outcome = "failed"   // The run could not be carried out.
-	Unknown  Outcome = "unknown"  // Interrupted before it could be told.
+	Unknown  Outcome = "unknown"  // Interrupted before it could be told, or still arriving when the drain's time was over.
 	Unjudged Outcome = "unjudged" // Nothing was published, so nothing was promised.
 )
 
@@ -114,6 +155,7 @@ type Finding struct {
 
 // An Offender names one delivery that went wrong.
 type Offender struct {
+	Client     string  `json:"client,omitempty"` // Of an offence that is about a client and no message.
 	Publisher  string  `json:"publisher,omitempty"`
 	Subscriber string  `json:"subscriber,omitempty"`
 	Topic      string  `json:"topic,omitempty"`
@@ -147,13 +189,22 @@ const (
 	Reorder         Class = "reordered"        // A new message overtook an older one of its stream.
 	Stuck           Class = "stuck"            // An exchange that never completed.
 	Phantom         Class = "phantom"          // Received and never sent.
+	IDReused        Class = "id-reused"        // It came with the Packet Identifier of a message that was in flight.
+	IDChanged       Class = "id-changed"       // QoS 1, resent after a connection broke, with another Packet Identifier.
+	Resent          Class = "resent"           // Version 5, QoS 2: sent again on a connection that had not broken. Not delivered again.
 	Corrupt         Class = "corrupt"          // Received with other content.
 	SessionLost     Class = "session-lost"     // A persistent session was not there when its client came back. Counts sessions.
 	Unreleased      Class = "unreleased"       // QoS 2, received, and its PUBREL never came. Counts exchanges.
+	Unanswered      Class = "unanswered"       // A PUBLISH that the client sent, or seemed to, was not acknowledged each time. Counts acknowledgements.
+	HalfOpen        Class = "half-open"        // A client that had fallen silent was not noticed. Counts clients.
+	FalseTimeout    Class = "false-timeout"    // A client was thrown out for a Keep Alive that was not over. Counts clients.
 	WrongQoS        Class = "wrong-qos"        // Delivered at another QoS than the lower of published and granted.
-	Late            Class = "late"             // Delivered after the drain had been given up.
+	Late            Class = "late"             // Not there when the time of the drain was over, while others were still arriving.
 	WillLost        Class = "will-lost"        // The will of a client that was cut off was not published. Counts wills.
 	WillUncalled    Class = "will-uncalled"    // A will was published of a client that was not cut off, or twice. Counts wills.
+	WillAltered     Class = "will-altered"     // A will came with other properties than it had been given. Counts wills.
+	TwoConnections  Class = "two-connections"  // A connection stood on when another one with its Client Identifier had been let in. Counts connections.
+	Unasked         Class = "unasked"          // Published after UNSUBACK, and delivered all the same.
 	RetainedLost    Class = "retained-lost"    // Who subscribed did not get a topic's retained message. Counts those messages.
 	RetainedStale   Class = "retained-stale"   // The retained message was older than an acknowledged one. Counts those messages.
 )
@@ -175,6 +226,16 @@ type Totals struct {
 	DeliveredRate float64 `json:"delivered_per_s"`
 }
 
+// Sending is how the schedule was kept over the whole run.
+type Sending struct {
+	Skipped     int64   `json:"skipped"`           // Messages that were due and never sent.
+	Late        int64   `json:"late"`              // Messages that waited, with their due time, for a publisher that was away or had its window full.
+	UnsentBytes int64   `json:"peak_unsent_bytes"` // Most that clients had written and the kernel had not taken, as seen at the end of an interval.
+	Gaps        int64   `json:"gaps"`              // Between two messages of a publisher that both left in their turn,
+	CV          float64 `json:"gap_cv"`            // their standard deviation by their mean: 0 if all are alike, 1 if Poisson.
+	Together    float64 `json:"phases_together"`   // 1: all publishers send at the same instants of their period; near 0: their phases are spread over it.
+}
+
 // An Exchange is the time one kind of packet exchange took.
 type Exchange struct {
 	Name string    `json:"name"` // One of ExchangeNames.
@@ -183,7 +244,7 @@ type Exchange struct {
 
 // ExchangeNames are the exchanges in the order in which a connection sees them; at the end, what a client that comes back
 // waits for from when it begins to connect: its session and subscriptions, and the first message.
-var ExchangeNames = []string{"connect", "CONNACK", "SUBACK", "PUBLISH-PUBACK", "PUBLISH-PUBREC", "PUBREL-PUBCOMP", "resume", "resume, message", "will", "retained"}
+var ExchangeNames = []string{"connect", "CONNACK", "SUBACK", "UNSUBACK", "PUBLISH-PUBACK", "PUBLISH-PUBREC", "PUBREL-PUBCOMP", "resume", "resume, message", "will", "retained", "take-over"}
 
 // Cost is what the measured part took. Pointers are nil where nothing is known, because the process
 // was not on this machine.
@@ -213,7 +274,8 @@ type Steady struct {
 	Verdict      string  `json:"verdict,omitempty"`       // VerdictSteady or VerdictDrifting; empty: not checked.
 	WarmUp       float64 `json:"warm_up_s,omitempty"`     // Seconds from the first message to the measured part, as planned.
 	WarmUpCut    float64 `json:"warm_up_cut_s"`           // Seconds from the first message that MSER-5 would give up.
-	WarmUpShort  bool    `json:"warm_up_short,omitempty"` // The cut lies in the measured part, and what is before it differs.
+	Cut          float64 `json:"cut_s,omitempty"`         // Seconds of the measured part that were warm-up still and are in no figure but the Contracts and Phases.
+	WarmUpShort  bool    `json:"warm_up_short,omitempty"` // The cut lies in the measured part, what is before it differs, and nothing was left out.
 	Unsettled    bool    `json:"unsettled,omitempty"`     // MSER-5 would give up more than half of some series.
 	BacklogGrows bool    `json:"backlog_grows,omitempty"`
 	BacklogTrend float64 `json:"backlog_per_s"`    // Growth of the backlog, deliveries per second.
@@ -259,14 +321,14 @@ type Growth struct {
 // SanityGate is the name of the gate that holds a result against itself: no chart is drawn from one that fails it.
 const SanityGate = "sanity of the result"
 
-// Sane reports whether that gate has not failed.
-func (s *Summary) Sane() bool {
-	for i := range s.Gates {
-		if s.Gates[i].Name == SanityGate && !s.Gates[i].Passed {
-			return false
-		}
-	}
-	return true
+// DrainGate is the name of the gate that a run fails whose drain ended while something was still arriving. A drain that came to its end has none.
+const DrainGate = "under way at the end of the drain"
+
+// Sane reports whether the sanity gate has not failed.
+func (s *Summary) Sane() bool { return !s.failed(SanityGate) }
+
+func (s *Summary) failed(gate string) bool {
+	return slices.ContainsFunc(s.Gates, func(g Gate) bool { return g.Name == gate && !g.Passed })
 }
 
 // Grows reports whether the backlog grew. Files of before there was a Verdict knew of no other reason for not being steady.

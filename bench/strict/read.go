@@ -86,14 +86,16 @@ func (r *Reader) Pairs(n ast.Node, what string) ([]Pair, error) {
 		return nil, r.Fault(n.GetToken(), "%s is not a list of keys and values", what)
 	}
 	var all []Pair
+	seen := make(map[string]bool, len(values))
 	for _, v := range values {
 		key, ok := v.Key.(*ast.StringNode)
 		if !ok {
 			return nil, r.Fault(v.Key.GetToken(), "%s is not a name", v.Key)
 		}
-		if slices.ContainsFunc(all, func(p Pair) bool { return p.Key == key.Value }) {
+		if seen[key.Value] {
 			return nil, r.Fault(key.GetToken(), "%s is here twice", key.Value)
 		}
+		seen[key.Value] = true
 		all = append(all, Pair{key.Value, key.GetToken(), v.Value})
 	}
 	return all, nil

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"time"
 )
 
@@ -26,20 +27,33 @@ func (l *Loop) Dial(url string, local net.Addr, timeout time.Duration, h Handler
 	return l.DialTLS(url, nil, local, timeout, h)
 }
 
-// DialTLS is Dial with a configuration of this connection's own, which must not change any more; nil: Options.ClientTLS. Without a
-// ServerName it is copied, to have that of the URL.
+// DialTLS is Dial with a configuration of this connection's own; see Dialling.TLS.
 func (l *Loop) DialTLS(url string, config *tls.Config, local net.Addr, timeout time.Duration, h Handler) *Conn {
+	return l.DialWith(Dialling{URL: url, TLS: config, Local: local, Timeout: timeout}, h)
+}
+
+// A Dialling is a connection to be opened. Only the URL is needed.
+type Dialling struct {
+	URL     string
+	TLS     *tls.Config // Must not change any more; nil: Options.ClientTLS. Without a ServerName it is copied, to have that of the URL.
+	Local   net.Addr
+	Timeout time.Duration
+	Header  http.Header // Of the request that begins a WebSocket, besides what it must have. Host stands for that of the URL.
+}
+
+// DialWith is Dial with all that can be said.
+func (l *Loop) DialWith(o Dialling, h Handler) *Conn {
 	c := &Conn{loop: l, h: h, fd: -1}
 	l.enter(c)
 	l.stats.Dials++
-	if timeout <= 0 {
-		timeout = defaultDialTimeout
+	if o.Timeout <= 0 {
+		o.Timeout = defaultDialTimeout
 	}
-	if config == nil {
-		config = l.loops.opts.ClientTLS
+	if o.TLS == nil {
+		o.TLS = l.loops.opts.ClientTLS
 	}
-	a, err := parseURL(url)
-	d := dialling{a.network, a.at, local, timeout, shake{a: a, tls: config, timeout: timeout}}
+	a, err := parseURL(o.URL)
+	d := dialling{a.network, a.at, o.Local, o.Timeout, shake{a: a, tls: o.TLS, timeout: o.Timeout, header: o.Header}}
 	switch {
 	case err != nil:
 		c.failDial(err)

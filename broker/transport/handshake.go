@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"net/http"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -131,6 +132,7 @@ type shake struct {
 	tls     *tls.Config
 	server  bool
 	timeout time.Duration
+	header  http.Header // Of a client's request, further ones.
 }
 
 // do makes the layers on nc. It takes its time, and belongs on a goroutine of its own. When ctx ends, so does it.

@@ -112,6 +112,9 @@ func readRequest(nc net.Conn) (request, early []byte, err error) {
 	}
 }
 
+// hostAlone is the one header that has a place of its own in a request.
+var hostAlone = map[string]bool{"Host": true}
+
 // upgradeServer asks a server.
 func (s *shake) upgradeServer(nc net.Conn) (net.Conn, error) {
 	u := &url.URL{Scheme: s.a.scheme, Host: s.a.at, Path: s.a.path}
@@ -119,7 +122,8 @@ func (s *shake) upgradeServer(nc net.Conn) (net.Conn, error) {
 		u.Path = defaultPath
 	}
 	// MQTT's server speaks first only when spoken to, but nothing that came with the answer may get lost.
-	br, hs, err := ws.Dialer{Protocols: []string{subprotocol}}.Upgrade(nc, u)
+	further := ws.HandshakeHeaderFunc(func(w io.Writer) (int64, error) { return 0, s.header.WriteSubset(w, hostAlone) })
+	br, hs, err := ws.Dialer{Protocols: []string{subprotocol}, Header: further, Host: s.header.Get("Host")}.Upgrade(nc, u)
 	if err != nil {
 		return nil, s.upgradeFault(err)
 	}

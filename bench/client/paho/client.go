@@ -403,7 +403,24 @@ func (c *pahoClient) Unsubscribe(filters []string) {
 		return
 	}
 	filters = slices.Clone(filters)
-	c.enqueue(&job{f: func(p mqtt.Client) { p.Unsubscribe(filters...) }})
+	l := c.link
+	c.enqueue(&job{f: func(p mqtt.Client) {
+		began := transport.Clock()
+		t := p.Unsubscribe(filters...)
+		c.g.links.Go(func() { c.unsubscribed(l, t, began) })
+	}})
+}
+
+// unsubscribed waits for one UNSUBACK, or the end of the connection.
+func (c *pahoClient) unsubscribed(l *link, t mqtt.Token, began int64) {
+	t.Wait()
+	c.g.lock()
+	defer c.g.mu.Unlock()
+	if t.Error() != nil || l.over {
+		return
+	}
+	c.obs.Took(client.UnsubscribeAck, time.Duration(c.g.now-began))
+	c.obs.Unsubscribed(c.g.now)
 }
 
 // Disconnect implements client.Client. What was published before goes first.

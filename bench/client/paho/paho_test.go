@@ -86,6 +86,7 @@ func (r *recorder) Connected(present bool, now int64) {
 }
 func (r *recorder) Refused(reason packet.ReasonCode)                { r.note("refused %v", reason) }
 func (r *recorder) Subscribed(codes []packet.ReasonCode, now int64) { r.note("subscribed %d", codes) }
+func (r *recorder) Unsubscribed(int64)                              { r.note("unsubscribed") }
 func (r *recorder) Took(p client.Phase, d time.Duration)            { r.note("took %d", p) }
 func (r *recorder) Acked(tok uint64, reason packet.ReasonCode, _ int64) {
 	r.note("acked %c %02x", rune(tok), uint8(reason))

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/http"
 	"net/url"
 	"sync"
 
@@ -44,7 +45,11 @@ func dial(u *url.URL, o *client.Options) (net.Conn, error) {
 		if to.Path == "" {
 			to.Path = "/mqtt" // As the native engine does.
 		}
-		return mqtt.NewWebsocket(to.String(), o.TLS, o.ConnectTimeout, nil, &mqtt.WebsocketOptions{})
+		var header http.Header
+		if o.Extra != nil {
+			header = o.Extra.Header
+		}
+		return mqtt.NewWebsocket(to.String(), o.TLS, o.ConnectTimeout, header, &mqtt.WebsocketOptions{})
 	}
 	return d.Dial("tcp", u.Host)
 }
