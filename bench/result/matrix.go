@@ -14,6 +14,10 @@ type Matrix struct {
 	Workloads []*Column
 	Brokers   []string // As Group.Series, in the order of first appearance; the first is what all are compared with.
 	Warnings  []string
+
+	// Differences between the workloads in what should be one for all of them: the machine, and the program. Within a workload the
+	// brokers compare all the same.
+	Differences []Difference
 }
 
 // A Column is one workload of a matrix.
@@ -106,7 +110,59 @@ func NewMatrix(sets []Workset, base string, vary ...string) (*Matrix, error) {
 	}
 	slices.SortStableFunc(m.Brokers, func(a, b string) int { return byBase(base, a, b) })
 	m.correct()
+	m.Differences = m.differing()
 	return m, nil
+}
+
+// differing are the differences between the workloads that are not what a matrix is made for.
+func (m *Matrix) differing() []Difference {
+	var first []*Group
+	for _, w := range m.Workloads {
+		first = append(first, w.Groups[0])
+	}
+	return besidesWorkload(first)
+}
+
+// ofMachine are the fields of which workloads that were measured in one piece have one value.
+var ofMachine = []string{"cpu", "co-located", "virtual", "cpu sets", "memory", "kernel", "governor", "congestion control", "tool", "go"}
+
+// besidesWorkload are the differences in the machine or the program.
+func besidesWorkload(groups []*Group) []Difference {
+	return slices.DeleteFunc(differences(groups), func(d Difference) bool { return !slices.Contains(ofMachine, d.Field) })
+}
+
+// OneMachine refuses workloads whose figures cannot be set beside each other although workloads may differ: those of several machines,
+// and those whose own runs differ in what they are. Minor differences are returned, to be shown.
+func OneMachine(sets []Workset) (minor []Difference, err error) {
+	var first []*Group
+	for _, set := range sets {
+		if len(set.Runs) == 0 {
+			continue
+		}
+		groups := GroupRuns(set.Runs)
+		c, err := Compare(groups)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", set.Name, err)
+		}
+		for _, g := range groups {
+			if g.Rate != groups[0].Rate {
+				return nil, fmt.Errorf("%s: there are runs at %g and at %g messages a second; a workload has one rate", set.Name, groups[0].Rate, g.Rate)
+			}
+		}
+		minor, first = append(minor, c.Differences...), append(first, groups[0])
+	}
+	var refused []Difference
+	for _, d := range besidesWorkload(first) {
+		if d.Refuse {
+			refused = append(refused, d)
+		} else {
+			minor = append(minor, d)
+		}
+	}
+	if refused != nil {
+		return nil, &IncomparableError{refused}
+	}
+	return minor, nil
 }
 
 // byBase puts the yardstick first, and the others by their names, so that they stand in the same order everywhere.

@@ -172,3 +172,58 @@ func TestMatrix(t *testing.T) {
 		t.Errorf("mixed versions: %v", err)
 	}
 }
+
+// A matrix whose workloads come from two machines says so; the figures of one profile from two machines are refused.
+func TestWorkloadsOfSeveralMachines(t *testing.T) {
+	sets := func(change func(*Manifest)) []Workset {
+		second := append(series("a", 1, 2), series("b", 2, 3)...)
+		for _, r := range second {
+			change(&r.Manifest)
+		}
+		return []Workset{{"1", append(series("a", 1, 2), series("b", 2, 3)...)}, {"2", second}}
+	}
+	for field, change := range map[string]func(*Manifest){
+		"cpu":      func(m *Manifest) { m.Machine.CPU = "EPYC" },
+		"cpu sets": func(m *Manifest) { m.Machine.GeneratorCPUs = "7" },
+		"kernel":   func(m *Manifest) { m.Machine.Kernel = "9.9" },
+		"tool":     func(m *Manifest) { m.Tool.Commit = "another" },
+		"":         func(m *Manifest) { m.Workload.PayloadBytes, m.Workload.QoS = 1024, []int{2} }, // What workloads are for.
+	} {
+		got := ""
+		m, err := NewMatrix(sets(change), "")
+		if err != nil {
+			t.Fatalf("%s: %v", field, err)
+		}
+		for _, d := range m.Differences {
+			got += d.Field
+		}
+		if got != field {
+			t.Errorf("differing in %q, want %q", got, field)
+		}
+		minor, err := OneMachine([]Workset{{"1", series("a", 1)}, {"2", func() []*Run {
+			r := series("a", 2)
+			change(&r[0].Manifest)
+			return r
+		}()}})
+		var refused *IncomparableError
+		switch {
+		case field == "cpu" || field == "cpu sets":
+			if !errors.As(err, &refused) || refused.Differences[0].Field != field {
+				t.Errorf("%s: %v", field, err)
+			}
+		case err != nil || len(minor) != min(1, len(field)):
+			t.Errorf("%s: %v, %v", field, minor, err)
+		}
+	}
+	// Runs of one workload that are not repetitions of each other.
+	mixed := series("a", 1, 1)
+	mixed[1].Manifest.Workload.PayloadBytes = 99
+	if _, err := OneMachine([]Workset{{"x", mixed}}); err == nil || !strings.Contains(err.Error(), "x: ") || !strings.Contains(err.Error(), "payload") {
+		t.Errorf("%v", err)
+	}
+	mixed = series("a", 1, 1)
+	mixed[1].Manifest.Workload.Rate = 99
+	if _, err := OneMachine([]Workset{{"x", mixed}}); err == nil || !strings.Contains(err.Error(), "one rate") {
+		t.Errorf("%v", err)
+	}
+}

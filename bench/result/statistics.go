@@ -82,6 +82,9 @@ func MannWhitney(a, b []float64) (p float64, warnings []string) {
 		return 1, []string{"one side has no values"}
 	}
 	ranks, ties := doubledRanks(a, b)
+	if len(ties) == 1 {
+		return 1, []string{"all values are equal"}
+	}
 	sum := 0
 	for _, r := range ranks[:n] {
 		sum += r
@@ -228,6 +231,9 @@ func PairedRatio(a, b []float64) Ratio {
 	r.Value, r.Lo, r.Hi, r.Confidence = math.Exp(e.Median), math.Exp(e.Lo), math.Exp(e.Hi), e.Confidence
 	r.P = signTest(up, down)
 	r.Shown = r.P < alpha
+	if up+down == 0 {
+		r.Warnings = append(r.Warnings, "all pairs are of equal values")
+	}
 	if r.N < 6 {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("%d pairs can never show a difference at p < %.2f; 6 can", r.N, alpha))
 	}
@@ -344,6 +350,9 @@ func leastRuns(all []*Ratio) int {
 	}
 	return 0
 }
+
+// Able reports whether so few runs could show a difference after the correction at all, whatever they say.
+func (r *Ratio) Able() bool { return r.least*float64(max(1, r.Among)) < alpha }
 
 // leastP is the smallest p-value that the Mann-Whitney test can give: all of one sample before all of the other.
 func leastP(n, m int) float64 { return min(1, 2/binomial(n+m, n)) }

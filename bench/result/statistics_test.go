@@ -39,7 +39,7 @@ func TestMannWhitneyByHand(t *testing.T) {
 		{[]float64{5, 6, 7, 8}, []float64{1, 2, 3, 4}, 2.0 / 70, false},
 		{[]float64{1, 2, 3}, []float64{4, 5, 6}, 2.0 / 20, true},
 		{[]float64{1, 4, 5, 8}, []float64{2, 3, 6, 7}, 1, false},
-		{[]float64{7, 7, 7, 7}, []float64{7, 7, 7, 7}, 1, false},
+		{[]float64{7, 7, 7, 7}, []float64{7, 7, 7, 7}, 1, true},
 		// Ties: of {1, 2, 2, 3}, rank sums of two are 3.5 (two ways), 5 (two), 6.5 (two); {1,2} is among the least two of six.
 		{[]float64{1, 2}, []float64{2, 3}, 2.0 * 2 / 6, true},
 	} {

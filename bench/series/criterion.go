@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,8 +68,10 @@ func parseCriterion(text string) (Criterion, error) {
 // one that is not met.
 type Regression struct {
 	Criterion *Criterion
-	Group     *result.Group
+	Group     *result.Group // nil: a broker of a matrix that has no run of the workload.
+	Name      string        // The group's label; of a matrix, the workload's name and the broker's.
 	Ratio     *result.Ratio // nil: the two cannot be compared.
+	P         float64       // That the difference was judged by; of a matrix, after Holm's correction.
 	Unjudged  string        // Why it cannot be judged; empty: it is met.
 }
 
@@ -77,9 +80,16 @@ type Regression struct {
 func Regressions(c *result.Comparison, criteria []Criterion) (all []Regression) {
 	for i := 1; i < len(c.Groups); i++ {
 		for k := range criteria {
-			r := Regression{Criterion: &criteria[k], Group: c.Groups[i], Ratio: c.Cells[i][criteria[k].metric].Ratio}
-			r.Unjudged = unjudged(c, i, criteria[k].metric)
-			if r.Unjudged != "" || r.Ratio != nil && criteria[k].met(r.Ratio) {
+			cell := &c.Cells[i][criteria[k].metric]
+			r := Regression{Criterion: &criteria[k], Group: c.Groups[i], Name: c.Groups[i].Label, Ratio: cell.Ratio}
+			r.Unjudged = unjudged(cell, &c.Cells[0][criteria[k].metric])
+			if ratio := cell.Ratio; ratio != nil {
+				r.P = ratio.P
+				if r.Unjudged == "" && !ratio.Shown && tooFew(ratio) {
+					r.Unjudged = fmt.Sprintf("%d runs can never show a difference", ratio.N)
+				}
+			}
+			if r.Unjudged != "" || r.Ratio != nil && r.Ratio.Shown && criteria[k].beyond(r.Ratio) {
 				all = append(all, r)
 			}
 		}
@@ -87,24 +97,72 @@ func Regressions(c *result.Comparison, criteria []Criterion) (all []Regression) 
 	return all
 }
 
-func (c *Criterion) met(r *result.Ratio) bool {
-	return r.Shown && (c.above && r.Value > c.limit || !c.above && r.Value < c.limit)
+// MatrixRegressions holds every cell of a matrix against criteria. A criterion is met where the difference is shown after Holm's
+// correction: the more cells there are, the more of them would be met by chance. A figure that neither broker has under a workload
+// is not asked for there.
+func MatrixRegressions(m *result.Matrix, criteria []Criterion) (all []Regression) {
+	for _, w := range m.Workloads {
+		for _, broker := range m.Brokers[1:] {
+			for k := range criteria {
+				r := Regression{Criterion: &criteria[k], Name: w.Name + ": " + broker}
+				if criteria[k].hold(&r, w, m.Brokers[0], broker) {
+					all = append(all, r)
+				}
+			}
+		}
+	}
+	return all
 }
 
-// unjudged says why a metric of group i does not compare with that of the first; empty: it does.
-func unjudged(c *result.Comparison, i, metric int) string {
-	cell, first := &c.Cells[i][metric], &c.Cells[0][metric]
-	switch r := cell.Ratio; {
+// hold fills in what became of a criterion in a cell of a matrix, and reports whether there is anything to say.
+func (c *Criterion) hold(r *Regression, w *result.Column, base, broker string) bool {
+	first, yardstick := w.Of(base)
+	group, cells := w.Of(broker)
+	for _, g := range []struct {
+		name string
+		*result.Group
+	}{{base, first}, {broker, group}} {
+		if g.Group == nil {
+			r.Unjudged = "there is no run of " + g.name
+			return true
+		}
+	}
+	cell, one := &cells[c.metric], &yardstick[c.metric]
+	if cell.Estimate.N+one.Estimate.N == 0 && !lossy(group) && !lossy(first) {
+		return false
+	}
+	r.Group, r.Ratio, r.Unjudged = group, cell.Ratio, unjudged(cell, one)
+	if r.Unjudged != "" {
+		return true
+	}
+	r.P = r.Ratio.Corrected
+	if !r.Ratio.Able() {
+		r.Unjudged = fmt.Sprintf("%d runs can never show a difference", r.Ratio.N)
+		return true
+	}
+	return r.Ratio.Survives && c.beyond(r.Ratio)
+}
+
+// beyond reports whether a ratio lies beyond the limit.
+func (c *Criterion) beyond(r *result.Ratio) bool {
+	return c.above && r.Value > c.limit || !c.above && r.Value < c.limit
+}
+
+// unjudged says why a figure does not compare with that of the first group; empty: it does.
+func unjudged(cell, first *result.Cell) string {
+	switch {
 	case cell.Invalid || first.Invalid:
 		return "no run of the group can be trusted"
 	case cell.Noisy:
 		return "the machine was busy with something else"
-	case r == nil:
+	case cell.Ratio == nil:
 		return "one of the two has no such figure"
-	case !r.Shown && tooFew(r):
-		return fmt.Sprintf("%d runs can never show a difference", r.N)
 	}
 	return ""
+}
+
+func lossy(g *result.Group) bool {
+	return slices.ContainsFunc(g.Runs, func(r *result.Run) bool { return r.Summary.Lossy() })
 }
 
 // tooFew reports whether even the clearest of differences could not have been shown.
