@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"time"
 
 	"mqttbench/bench/client"
@@ -34,6 +35,9 @@ type Config struct {
 	// Broker is the process of the broker, 0 if it is not on this machine or not known: then the
 	// result has no cost figures for it.
 	BrokerPID int
+	// CPUs that the generator may use. Default: GOMAXPROCS.
+	CPUs int
+
 	// BrokerGone, if not nil, delivers how the broker's process ended, should it end during the run.
 	BrokerGone <-chan error
 
@@ -50,8 +54,21 @@ type Config struct {
 	Events func() []Event
 	// Faults, if not nil, is asked at the end how often each fault that was asked for has been committed.
 	Faults func() []result.FaultCount
+	// UnderWay, if not nil, reports whether something that was done to the run is not over: the drain waits for it.
+	UnderWay func() bool
 	// Lull is for how long nothing may come because of what is done to the run: so much longer does it wait for what is under way.
 	Lull time.Duration
+	// KeepTransient: what MSER-5 finds to be warm-up still stays in the figures, and the run is DRIFTING.
+	KeepTransient bool
+	// Silences, if not nil, tells of the clients that were made silent and what the broker did about it, and of how many that is not known yet: the
+	// drain waits for them.
+	Silences func() (all []Silence, waiting int)
+	// Unanswered, if not nil, is what the broker owes to those who spoke to it in a client's name. The drain waits for it.
+	Unanswered func() []Unanswered
+	// Fresh: the broker was started for this run, so that its counters began at 0.
+	Fresh bool
+	// Dropping, if not nil, is a line of the broker's log that says that it dropped messages at a limit; "": there is none.
+	Dropping func() string
 	// Soak: it is a long run, whose memory is judged as well.
 	Soak bool
 	// Ceiling is what this generator is known to reach against a broker that does next to nothing, messages a second; 0: not known.
@@ -100,6 +117,7 @@ func (c *Config) withDefaults() error {
 	orDefault(&c.ProbeFor, defaultProbeFor)
 	orDefault(&c.DrainFor, defaultDrainFor)
 	orDefault(&c.Interval, defaultInterval)
+	orDefault(&c.CPUs, runtime.GOMAXPROCS(0))
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 // TestAllocations: what happens for every message must not make garbage.
 func TestAllocations(t *testing.T) {
 	r, c := NewRecorder(0), NewCollector(1)
-	r.SetWindow(Window{From: 0, To: 1 << 60})
+	r.SetWindow(Window{From: 0, To: 1 << 60, Grain: 1 << 58})
 	now := int64(0)
 	s := newScript(t, 1, 1, plan.Clean)
 	reception, seq := s.reception(0), uint32(0)

@@ -18,17 +18,19 @@ type Interval struct {
 // Totals are sums over all groups and intervals.
 type Totals struct {
 	Counters Counters                      // Of the whole run.
-	Measured MeasuredCounts                // Of the messages due in the Window.
+	Measured MeasuredCounts                // Of the messages due in the Window, as far as the totals reach.
 	Series   Series                        // Of the same.
 	Phases   [client.Phases]*hdr.Histogram // ns. As Recorder.Took takes them.
 	Resumes  [Resumes]*hdr.Histogram       // ns. Of the whole run.
+	Slack    *hdr.Histogram                // ns. As Recorder.Woke takes it; of the whole Window.
 }
 
 // A Collector merges what the groups hand over: histograms, and never percentiles. It is owned by one
 // goroutine.
 type Collector struct {
 	groups int
-	totals Totals
+	totals Totals  // But for what parts have.
+	parts  []*part // By number; nil: nothing was due in it.
 	course course
 
 	open map[int]*Interval // By number. A group that lags may leave several open.
@@ -39,13 +41,15 @@ type Collector struct {
 // NewCollector makes a collector for a number of groups.
 func NewCollector(groups int) *Collector {
 	c := &Collector{groups: groups, open: make(map[int]*Interval)}
-	c.totals.Series = newSeries(fine)
 	for i := range c.totals.Phases {
-		c.totals.Phases[i] = newHistogram(coarse)
+		if connecting(client.Phase(i)) {
+			c.totals.Phases[i] = newHistogram(coarse)
+		}
 	}
 	for i := range c.totals.Resumes {
 		c.totals.Resumes[i] = newHistogram(coarse)
 	}
+	c.totals.Slack = newHistogram(coarse)
 	return c
 }
 
@@ -54,18 +58,20 @@ func NewCollector(groups int) *Collector {
 func (c *Collector) Add(s *Set) *Interval {
 	c.reclaim()
 	c.totals.Counters.Add(&s.Counters)
-	c.totals.Measured.Add(&s.Measured)
-	c.totals.Series.merge(&s.measured)
 	for i, h := range s.phases {
 		merge(c.totals.Phases[i], h)
 	}
 	for i, h := range s.resumes {
 		merge(c.totals.Resumes[i], h)
 	}
+	merge(c.totals.Slack, s.slack)
 	c.course.add(s.beats)
 	v := c.interval(s.Interval)
 	v.Counters.Add(&s.Counters)
-	v.Series.merge(&s.measured)
+	for _, p := range s.parts {
+		c.part(p.number).merge(p)
+		v.Series.merge(&p.series)
+	}
 	v.Series.merge(&s.rest)
 	s.giveBack()
 	v.missing--
@@ -104,5 +110,30 @@ func (c *Collector) reclaim() {
 	c.lent = nil
 }
 
-// Totals are the sums so far, lent until the next Add.
-func (c *Collector) Totals() *Totals { return &c.totals }
+// part is the sum of a part of the window.
+func (c *Collector) part(number int) *part {
+	for len(c.parts) <= number {
+		c.parts = append(c.parts, nil)
+	}
+	if c.parts[number] == nil {
+		c.parts[number] = newPart()
+	}
+	return c.parts[number]
+}
+
+// Totals are the sums so far; of the window from a part on. Those of the whole run are lent until the next Add.
+func (c *Collector) Totals(from int) *Totals {
+	t, sum := c.totals, newPart()
+	for number, p := range c.parts {
+		if p != nil && number >= from {
+			sum.merge(p)
+		}
+	}
+	t.Measured, t.Series = sum.counts, sum.series
+	for i, h := range sum.phases {
+		if h != nil {
+			t.Phases[i] = h
+		}
+	}
+	return &t
+}

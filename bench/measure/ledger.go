@@ -178,12 +178,12 @@ func (p *Publisher) Acked(seq uint32, reason packet.ReasonCode) {
 }
 
 // Connected says that the publisher has a connection. If it is not its first, the messages not yet
-// acknowledged have been sent again: as resends if the session was present, otherwise as new ones.
-func (p *Publisher) Connected(sessionPresent bool) {
+// acknowledged have been sent again: as resends if the session was present, otherwise as new ones. It reports whether there was a session and is no more.
+func (p *Publisher) Connected(sessionPresent bool) (lost bool) {
 	p.connected = true
 	if !p.met {
 		p.met = true
-		return
+		return false
 	}
 	for _, s := range p.open() {
 		if m := p.mishap(); sessionPresent {
@@ -195,6 +195,7 @@ func (p *Publisher) Connected(sessionPresent bool) {
 	if !sessionPresent {
 		p.sessionsLost++
 	}
+	return !sessionPresent
 }
 
 // Disconnected says that the connection has ended.

@@ -47,7 +47,7 @@ func TestRecorderWindow(t *testing.T) {
 		t.Errorf("nothing was recorded in the third interval: %+v", third)
 	}
 
-	totals := c.Totals()
+	totals := c.Totals(0)
 	if totals.Measured != (MeasuredCounts{Sent: 2, Acked: 1, Delivered: 1}) {
 		t.Errorf("measured %+v", totals.Measured)
 	}
@@ -67,7 +67,7 @@ func TestRecorderRange(t *testing.T) {
 	r.Seen(5, 5, 5+int64(MaxDuration), 0)
 	r.Seen(5, 6, 5+int64(MaxDuration)+1, 0)
 	c.Add(r.Swap(0))
-	totals := c.Totals()
+	totals := c.Totals(0)
 	if totals.Counters.Negative != 1 || totals.Counters.OverRange != 1 {
 		t.Errorf("%d negative, %d over range, want 1 and 1", totals.Counters.Negative, totals.Counters.OverRange)
 	}
@@ -83,7 +83,7 @@ func TestRecorderPhases(t *testing.T) {
 	r.SetWindow(Window{From: 10, To: 20})
 	r.Took(client.PublishAck, time.Second, 15)
 	c.Add(r.Swap(0))
-	for phase, h := range c.Totals().Phases {
+	for phase, h := range c.Totals(0).Phases {
 		switch client.Phase(phase) {
 		case client.ConnectTCP, client.ConnectMQTT, client.SubscribeAck:
 			exactly(t, fmt.Sprint(phase), h, 1, int64(phase+1)*1e6, int64(phase+1)*1e6)
@@ -118,7 +118,7 @@ func TestCollectorMerges(t *testing.T) {
 	if len(c.open) != 0 {
 		t.Errorf("%d intervals are still open", len(c.open))
 	}
-	if n := c.Totals().Counters.Connects; n != 1111 {
+	if n := c.Totals(0).Counters.Connects; n != 1111 {
 		t.Errorf("%d connects in all, want 1111", n)
 	}
 }
@@ -146,7 +146,7 @@ func TestSwapPassesOwnership(t *testing.T) {
 	if sum := <-done; sum != intervals*each {
 		t.Errorf("%d deliveries arrived, want %d", sum, intervals*each)
 	}
-	exactly(t, "service", c.totals.Series.Service, 0, 0, 0)
+	exactly(t, "service", c.Totals(0).Series.Service, 0, 0, 0)
 }
 
 // TestLateIsNotLag: what waited for its publisher is late, and that is not the pacer's fault.
@@ -157,7 +157,7 @@ func TestLateIsNotLag(t *testing.T) {
 	r.SentLate(20, 64)
 	c := NewCollector(1)
 	c.Add(r.Swap(0))
-	got := c.Totals()
+	got := c.Totals(0)
 	if got.Counters.Sent != 2 || got.Counters.Late != 1 || got.Measured.Sent != 2 {
 		t.Errorf("%+v, %+v", got.Counters, got.Measured)
 	}

@@ -58,7 +58,7 @@ func Sane(s *result.Summary) error {
 	for _, q := range []struct {
 		name string
 		of   result.Quantiles
-	}{{"response", s.Response}, {"service", s.Service}, {"lag", s.Lag}} {
+	}{{"response", s.Response}, {"service", s.Service}, {"lag", s.Lag}, {"timer slack", s.Slack}} {
 		errs = append(errs, saneQuantiles(q.name, q.of))
 	}
 	for _, x := range s.Exchanges {
@@ -68,6 +68,9 @@ func Sane(s *result.Summary) error {
 		errs = append(errs, saneContract(&s.Contracts[i]))
 	}
 	errs = append(errs, saneTotals(&s.Measured))
+	if s.Response.Count > s.Measured.Delivered || s.Lag.Count > s.Measured.Offered {
+		errs = append(errs, fmt.Errorf("%d response times of %d deliveries, %d lags of %d messages", s.Response.Count, s.Measured.Delivered, s.Lag.Count, s.Measured.Offered))
+	}
 	for i := range s.Phases {
 		if s.Phases[i].Phase != result.PhaseMeasure { // Its counts have those of the drain, its rates have not: see result.Total.
 			errs = append(errs, saneTotals(&s.Phases[i]))
@@ -99,7 +102,7 @@ func saneContract(c *result.Contract) error {
 		switch f.Class {
 		case result.Stuck:
 			stuck += f.Count
-		case result.Lost, result.LostUnknown, result.LossQoS0, result.DroppedLegal, result.DroppedOverload:
+		case result.Lost, result.Late, result.LostUnknown, result.LossQoS0, result.DroppedLegal, result.DroppedOverload:
 			gone += f.Count
 		}
 	}

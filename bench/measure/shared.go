@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"math"
 	mathbits "math/bits"
 
 	"mqttbench/bench/client"
@@ -16,6 +17,11 @@ import (
 type bits struct {
 	words    []uint64
 	repeated []event // Deliveries of what the group had received before.
+}
+
+func (b *bits) has(seq uint32) bool {
+	i := int(seq / 64)
+	return i < len(b.words) && b.words[i]&(1<<(seq%64)) != 0
 }
 
 // put reports whether seq was not in the set.
@@ -47,19 +53,23 @@ func (s *Subscriber) markShared(st *plan.Stamp, r *client.Reception) Outcome {
 	return First
 }
 
-// union is what any group has received of a stream, and how many messages more than one group has.
-func (l *Ledger) union(stream int) (all bits, twice uint64) {
+// union is what any group has received of a stream, how many messages more than one group has, and the first of those.
+func (l *Ledger) union(stream int) (all bits, twice uint64, first uint32) {
 	received := 0
+	first = math.MaxUint32
 	for _, group := range l.shared {
 		for i, w := range group[stream].words {
 			if i == len(all.words) {
 				all.words = append(all.words, 0)
 			}
+			if both := all.words[i] & w; both != 0 {
+				first = min(first, uint32(i*64+mathbits.TrailingZeros64(both)))
+			}
 			all.words[i] |= w
 			received += mathbits.OnesCount64(w)
 		}
 	}
-	return all, uint64(received - all.count())
+	return all, uint64(received - all.count()), first
 }
 
 func (b *bits) count() int {
@@ -73,8 +83,7 @@ func (b *bits) count() int {
 // split gives what is missing below end, ascending, and how many there are from end on.
 func (b *bits) split(end uint32) (missing []span, beyond uint64) {
 	for seq := uint32(0); seq < end; seq++ {
-		i := int(seq / 64)
-		if i < len(b.words) && b.words[i]&(1<<(seq%64)) != 0 {
+		if b.has(seq) {
 			continue
 		}
 		if n := len(missing); n > 0 && missing[n-1].to == seq {

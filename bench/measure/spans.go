@@ -57,6 +57,15 @@ func (s *seqSet) fill(seq uint32) bool {
 	return true
 }
 
+// has reports whether seq is in the set.
+func (s *seqSet) has(seq uint32) bool {
+	if seq >= s.next {
+		return false
+	}
+	_, hole := find(s.holes, seq)
+	return !hole
+}
+
 // missing appends to dst what is not in the set below end, ascending.
 func (s *seqSet) missing(dst []span, end uint32) []span {
 	for _, h := range s.holes {

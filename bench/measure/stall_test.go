@@ -23,7 +23,7 @@ func TestStallIsCharged(t *testing.T) {
 		go g.broker(time.Second, 2*time.Second)
 		g.run()
 
-		totals := g.collector.Totals()
+		totals := g.collector.Totals(0)
 		response, service, lag := totals.Series.Response, totals.Series.Service, totals.Series.Lag
 		exactly(t, "response", response, 3000, 0, 1e9)
 		exactly(t, "service", service, 3000, 0, 1e9)

@@ -169,42 +169,103 @@ const (
 	rateDrift    = 0.02 // Change over the measured part, as a share of the level: of the delivered rate,
 	latencyDrift = 0.25 // and of the median response time, which is known to 6 % only.
 	driftPerMin  = 0.01 // And a minute, of either: slower is for soaks.
-	warmUpShift  = 0.05 // What was measured before the cut counts as warm-up if it differs by this share of the level, in the rate,
-	warmUpSlower = 0.50 // or in the median response time.
 	mostTrend    = 600  // Points that a trend is computed from; its cost grows with their square.
+
+	leastJudged = 10 * mserBatch // Points that a course must have to be judged: five seconds.
 )
 
+// courses are the figures whose course tells where a warm-up ends. A beginning counts as one if its level differs from the later by so
+// large a share of the lower of the two: medians and tails vary more than rates do. The tail alone does not make a run unsteady.
+var courses = []struct {
+	of    func(Point) float64
+	share float64
+	tail  bool
+}{{Point.delivered, 0.05, false}, {Point.p50, 0.5, false}, {Point.p99, 1, true}}
+
 // Settled judges the course of a run: where its warm-up ended, and whether it drifted after that. warmUp and points are the
-// beats from the beginning of publishing up to the measured part, and of the measured part. Every figure is of what was due to be measured, whose
-// beginning the plan had fixed: a warm-up that was too short is told and not hidden.
-func Settled(warmUp, measured []Point) result.Steady {
+// beats from the beginning of publishing up to the measured part, and of the measured part.
+//
+// The plan had fixed where the measured part begins, since due times must not depend on the broker. If that was too early, the parts of the
+// window that the transient reaches into are to be left out of all figures, which is Cut; but no more than half of it, and none if the
+// window has no parts: then the warm-up was too short, and the run is drifting.
+func Settled(warmUp, measured []Point, w Window) result.Steady {
 	st := result.Steady{WarmUp: float64(len(warmUp)) * Beat / 1e9}
 	all := slices.Concat(warmUp, measured)
-	cut, settles := 0, true
-	for _, of := range []func(Point) float64{Point.delivered, Point.p50, Point.p99} {
-		if d, ok := MSER5(series(all, of)); ok {
+	cut := 0
+	for _, c := range courses {
+		if d, ok := MSER5(series(all, c.of)); ok {
 			cut = max(cut, d)
-		} else if d > 0 {
-			settles = false
 		}
 	}
 	st.WarmUpCut = float64(cut) * Beat / 1e9
-	if len(measured) < 10*mserBatch {
+	if len(measured) < leastJudged {
 		return st
 	}
 	st.Checked, st.Steady, st.Verdict = true, true, result.VerdictSteady
-	late := max(0, cut-len(warmUp))
+	drifting := func() { st.Steady, st.Verdict = false, result.VerdictDrifting }
+	late, settles := transient(measured)
+	if !settles {
+		st.Unsettled, late = true, 0
+		drifting()
+	}
+	if late > 0 {
+		st.WarmUpCut = float64(len(warmUp)+late) * Beat / 1e9
+		part, ok := w.after(measured[late-1].At + Beat)
+		if st.WarmUpShort = !ok; !ok {
+			drifting()
+		} else {
+			st.Cut = float64(w.border(part)-w.From) / 1e9
+		}
+		for late < len(measured) && ok && measured[late].At < w.border(part) {
+			late++
+		}
+	}
 	st.Trends = trends(measured[late:])
 	for i := range st.Trends {
 		if st.Trends[i].Drifts {
-			st.Steady, st.Verdict = false, result.VerdictDrifting
+			drifting()
 		}
 	}
-	if st.Steady && late > 0 && late < len(measured) && shifted(measured[:late], measured[late:]) {
-		st.Steady, st.WarmUpShort, st.Verdict = false, true, result.VerdictDrifting
-	}
-	st.Unsettled = !settles
 	return st
+}
+
+// transient is how many of the first points are of a beginning whose level is another than the later one: by MSER-5, of whichever figure
+// takes longest. A beginning is judged by its first third: MSER-5 may give up more than what is different, if what follows that is calmer by
+// chance. What it would give up but begins like the rest, such as a stall in the midst of it, is no warm-up: it stays. Settles is false if a
+// figure that begins at another level finds its own only in the second half.
+func transient(points []Point) (late int, settles bool) {
+	settles = true
+	for _, c := range courses {
+		values := series(points, c.of)
+		d, ok := MSER5(values)
+		means := batches(values)
+		switch at := d / mserBatch; {
+		case at == 0 || !differ(means[:(at+2)/3], means[at:], c.share):
+		case ok:
+			late = max(late, d)
+		case !c.tail:
+			settles = false
+		}
+	}
+	return late, settles
+}
+
+// differ reports whether the levels (medians) of what came before and after are apart: by a share of the lower, and by more than
+// three times what the spread of the later makes probable.
+func differ(before, after []float64, share float64) bool {
+	a, b := middle(before), middle(after)
+	// The standard error of a median is a quarter more than that of a mean.
+	chance := 3 * 1.25 * deviation(after) * math.Sqrt(1/float64(len(before))+1/float64(len(after)))
+	return max(a, b) > (1+share)*min(a, b) && math.Abs(a-b) > chance
+}
+
+// deviation is the standard deviation.
+func deviation(values []float64) float64 {
+	m, sum := mean(values), 0.0
+	for _, v := range values {
+		sum += (v - m) * (v - m)
+	}
+	return math.Sqrt(sum / float64(len(values)))
 }
 
 func (p Point) delivered() float64 { return p.Delivered }
@@ -245,14 +306,4 @@ func trends(points []Point) (all []result.Trend) {
 		})
 	}
 	return all
-}
-
-// shifted reports whether what came before the cut is so different that it colours the figures.
-func shifted(before, after []Point) bool {
-	if len(before) == 0 || len(after) == 0 {
-		return false
-	}
-	rate, rateThen := mean(series(after, Point.delivered)), mean(series(before, Point.delivered))
-	p50, p50Then := middle(series(after, Point.p50)), middle(series(before, Point.p50))
-	return math.Abs(rateThen-rate) > warmUpShift*rate || p50Then-p50 > warmUpSlower*p50
 }

@@ -75,52 +75,111 @@ func TestTrend(t *testing.T) {
 	}
 }
 
-// shape makes points: the rate and the median of each are f(i), with noise of 5 %.
+// shape makes points: the rate and the median of each are f(i), with noise of 5 %. A median below 0 is one with a slower tail.
 func shape(n int, f func(i int) (rate, p50 float64)) []Point {
 	random := rand.New(rand.NewPCG(3, 4))
 	points := make([]Point, n)
 	for i := range points {
 		rate, p50 := f(i)
-		p50 *= 1 + 0.05*random.NormFloat64()
-		points[i] = Point{At: int64(i) * Beat, Delivered: rate * (1 + 0.01*random.NormFloat64()), P50: p50, P99: 3 * p50}
+		tail := 3 * p50
+		if p50 < 0 { // Of one, only the tail is slower.
+			p50, tail = -p50, -30*p50
+		}
+		noise := 1 + 0.05*random.NormFloat64()
+		points[i] = Point{At: int64(i) * Beat, Delivered: rate * (1 + 0.01*random.NormFloat64()), P50: p50 * noise, P99: tail * noise}
 	}
 	return points
 }
 
-// TestSettled: ramps and steps that are put in are found, and nothing is found where there is nothing.
+// TestSettled: ramps and steps that are put in are found, and nothing is found where there is nothing. The measured part is from 5 to 25 s,
+// in parts of a second up to its half.
 func TestSettled(t *testing.T) {
-	for name, c := range map[string]struct {
-		f       func(i int) (rate, p50 float64)
-		verdict string
-		short   bool
-	}{
-		"steady":          {func(int) (float64, float64) { return 100, 1e5 }, result.VerdictSteady, false},
-		"slower to come":  {func(i int) (float64, float64) { return 100, 1e5 * (1 + float64(i)/150) }, result.VerdictDrifting, false},
-		"fewer and fewer": {func(i int) (float64, float64) { return 100 - float64(i)/8, 1e5 }, result.VerdictDrifting, false},
-		"warm in time": {func(i int) (float64, float64) {
-			if i < 40 {
-				return 100, 9e5
-			}
-			return 100, 1e5
-		}, result.VerdictSteady, false},
-		"warm too late": {func(i int) (float64, float64) {
-			if i < 80 {
+	step := func(at int) func(i int) (float64, float64) {
+		return func(i int) (float64, float64) {
+			if i < at {
 				return 50, 9e5
 			}
 			return 100, 1e5
-		}, result.VerdictDrifting, true},
-	} {
-		all := shape(250, c.f)
-		got := Settled(all[:50], all[50:])
-		if !got.Checked || got.Verdict != c.verdict || got.Steady != (c.verdict == result.VerdictSteady) || got.WarmUpShort != c.short {
-			t.Errorf("%s: %+v", name, got)
-		}
-		if c.short && (got.WarmUpCut < 8 || got.WarmUpCut > 12) { // The rule may give up a little of what follows, if it is calmer by chance.
-			t.Errorf("%s: cut at %v s, want 8 or a little more", name, got.WarmUpCut)
 		}
 	}
-	if got := Settled(nil, shape(49, func(int) (float64, float64) { return 1, 1 })); got.Checked {
+	for name, c := range map[string]struct {
+		f       func(i int) (rate, p50 float64)
+		verdict string
+		cut     float64 // The least, s; the rule may give up some of what follows, if it is calmer by chance.
+	}{
+		"steady":          {func(int) (float64, float64) { return 100, 1e5 }, result.VerdictSteady, 0},
+		"slower to come":  {func(i int) (float64, float64) { return 100, 1e5 * (1 + float64(i)/150) }, result.VerdictDrifting, 0},
+		"fewer and fewer": {func(i int) (float64, float64) { return 100 - float64(i)/8, 1e5 }, result.VerdictDrifting, 0},
+		"warm in time":    {step(40), result.VerdictSteady, 0},
+		"warm at 8 s":     {step(80), result.VerdictSteady, 3},
+		"warm at 8.3 s":   {step(83), result.VerdictSteady, 4},
+		"warm at 17 s":    {step(170), result.VerdictDrifting, 0},
+		"slower tail only": {func(i int) (float64, float64) {
+			if i < 80 {
+				return 100, -1e5
+			}
+			return 100, 1e5
+		}, result.VerdictSteady, 3},
+		"a quick beginning is one, too": {func(i int) (float64, float64) {
+			if i < 80 {
+				return 100, 2e4
+			}
+			return 100, 1e5
+		}, result.VerdictSteady, 3},
+		"a stall is in the figures": {func(i int) (float64, float64) {
+			if i >= 90 && i < 100 {
+				return 0, 1e9
+			}
+			if i == 100 {
+				return 1100, 5e8
+			}
+			return 100, 1e5
+		}, result.VerdictSteady, 0},
+		"bursts are no warm-up": {func(i int) (float64, float64) {
+			if i%10 == 0 {
+				return 1000, 1e5
+			}
+			return 0, 1e5
+		}, result.VerdictSteady, 0},
+	} {
+		all := shape(250, c.f)
+		w := Window{From: 50 * Beat, To: 250 * Beat, Grain: 10 * Beat}
+		got := Settled(all[:50], all[50:], w)
+		if !got.Checked || got.Verdict != c.verdict || got.Steady != (c.verdict == result.VerdictSteady) || got.WarmUpShort {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if got.Cut < c.cut || got.Cut > 2*c.cut || c.cut == 0 && got.Cut > 0 {
+			t.Errorf("%s: cut %v s, want %v or somewhat more", name, got.Cut, c.cut)
+		}
+		// Where nothing may be left out, the same run is drifting, and says what warm-up it takes.
+		w.Grain = 0
+		if got := Settled(all[:50], all[50:], w); got.WarmUpShort != (c.cut > 0) || got.Cut != 0 || c.cut > 0 && (got.Steady || got.WarmUpCut < 8 || got.WarmUpCut > 11.5) {
+			t.Errorf("%s, with nothing left out: %+v", name, got)
+		}
+	}
+	if got := Settled(nil, shape(49, func(int) (float64, float64) { return 1, 1 }), Window{To: 49 * Beat}); got.Checked {
 		t.Errorf("five seconds decide nothing: %+v", got)
+	}
+}
+
+// TestSettledByHand: without noise the rule takes the slow batches and no other. 33 slow beats and 167 quick ones: the seventh batch has three
+// slow beats of five, so 35 beats go, which reach into the fourth second.
+func TestSettledByHand(t *testing.T) {
+	for _, c := range []struct {
+		slow int
+		cut  float64
+	}{{0, 0}, {1, 1}, {10, 1}, {11, 2}, {33, 4}, {35, 4}, {40, 4}, {95, 10}, {100, 10}} {
+		points := make([]Point, 200)
+		for i := range points {
+			points[i] = Point{At: int64(i) * Beat, Delivered: 100, P50: 1e5, P99: 2e5}
+			if i < c.slow {
+				points[i].P50, points[i].P99 = 9e5, 9e5
+			}
+		}
+		got := Settled(nil, points, Window{To: 200 * Beat, Grain: 10 * Beat})
+		if got.Cut != c.cut || !got.Steady {
+			t.Errorf("%d slow beats: cut %v s, want %v: %+v", c.slow, got.Cut, c.cut, got)
+		}
 	}
 }
 

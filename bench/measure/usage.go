@@ -24,4 +24,10 @@ type SystemUsage struct {
 	Busy    int64   // ns of CPU since boot: of all processes and cores, interrupts included. 10 ms ticks.
 	Steal   int64   // ns that a hypervisor gave to others.
 	Load    float64 // Load average over a minute.
+
+	Throttled int64 // ns that this process's control group stood still because its quota of CPU was used up.
+	TooHot    int64 // Times that a CPU slowed down because of its temperature, since boot.
 }
+
+// unknownSystem is what a system says that says nothing.
+var unknownSystem = SystemUsage{Stalled: -1, Busy: -1, Steal: -1, Load: -1, Throttled: -1, TooHot: -1}

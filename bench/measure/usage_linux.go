@@ -3,6 +3,8 @@ package measure
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 
 	"github.com/prometheus/procfs"
 )
@@ -98,17 +100,17 @@ func (p *Process) sampleThreads(u *Usage) {
 func SampleSystem() (SystemUsage, error) {
 	fs, err := procfs.NewDefaultFS()
 	if err != nil {
-		return SystemUsage{}, fmt.Errorf("sampling the system: %w", err)
+		return unknownSystem, fmt.Errorf("sampling the system: %w", err)
 	}
 	stat, err := fs.Stat()
 	if err != nil {
-		return SystemUsage{}, fmt.Errorf("sampling the system: %w", err)
+		return unknownSystem, fmt.Errorf("sampling the system: %w", err)
 	}
 	c := stat.CPUTotal // Seconds. Guest time is part of user time.
 	u := SystemUsage{
 		Busy:    int64((c.User + c.Nice + c.System + c.IRQ + c.SoftIRQ) * 1e9),
 		Steal:   int64(c.Steal * 1e9),
-		Stalled: -1, Load: -1,
+		Stalled: -1, Load: -1, Throttled: throttled(), TooHot: tooHot(),
 	}
 	if psi, err := fs.PSIStatsForResource("cpu"); err == nil && psi.Some != nil {
 		u.Stalled = int64(psi.Some.Total) * 1000
@@ -117,4 +119,36 @@ func SampleSystem() (SystemUsage, error) {
 		u.Load = load.Load1
 	}
 	return u, nil
+}
+
+// throttled reads cpu.stat of the process's control group, in ns; -1: it does not tell. In a container the group is where the file system of
+// groups begins, whatever its name is.
+func throttled() int64 {
+	group := field("/proc/self/cgroup", "0::")
+	for _, at := range []struct {
+		folder, name string
+		unit         int64
+	}{
+		{filepath.Join("/sys/fs/cgroup", group), "throttled_usec", 1000}, {"/sys/fs/cgroup", "throttled_usec", 1000},
+		{"/sys/fs/cgroup/cpu", "throttled_time", 1}, // Version 1.
+	} {
+		if n, err := strconv.ParseInt(field(filepath.Join(at.folder, "cpu.stat"), at.name), 10, 64); err == nil {
+			return n * at.unit
+		}
+	}
+	return -1
+}
+
+// tooHot sums what the CPUs count; -1: they do not.
+func tooHot() int64 {
+	files, _ := filepath.Glob("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/core_throttle_count")
+	if len(files) == 0 {
+		return -1
+	}
+	sum := int64(0)
+	for _, f := range files {
+		n, _ := strconv.ParseInt(firstLine(f), 10, 64)
+		sum += n
+	}
+	return sum
 }

@@ -20,5 +20,5 @@ func (p *Process) Sample(full bool) (Usage, error) { return Usage{}, errors.ErrU
 
 // SampleSystem returns errors.ErrUnsupported.
 func SampleSystem() (SystemUsage, error) {
-	return SystemUsage{}, fmt.Errorf("sampling the system: %w", errors.ErrUnsupported)
+	return unknownSystem, fmt.Errorf("sampling the system: %w", errors.ErrUnsupported)
 }

@@ -32,12 +32,15 @@ type Evidence struct {
 	Ceiling         float64       // Messages per second that it reaches against a broker that does nothing. 0: not calibrated.
 	GeneratorFiles  int64         // Descriptors it had open at most.
 	FileLimit       int64         // How many it may. 0: not known.
+	Exhausted       int64         // Connections that failed because this machine had no port or descriptor for them.
 	ClockAnomalies  int64         // Negative durations.
 	OverRange       int64         // Durations beyond MaxDuration.
 	RaceBuild       bool
 
 	Stalled    float64 // Share of the time in which some task waited for a CPU (PSI), 0 to 1, or Unknown.
 	Steal      float64 // Share of the CPUs that a hypervisor gave to others, or Unknown.
+	Throttled  float64 // Share of the time in which the generator's control group had used up its quota of CPU, or Unknown.
+	TooHot     int64   // Times that a CPU slowed down because of its temperature.
 	ForeignCPU float64 // Share of the CPUs that neither generator nor broker took, or Unknown.
 }
 
@@ -62,6 +65,7 @@ const (
 	maxOfFiles      = 0.95
 	maxStalled      = 0.10
 	maxSteal        = 0.02
+	maxThrottled    = 0.01
 	maxForeign      = 0.05
 )
 
@@ -190,6 +194,10 @@ func (j *judge) generator(e Evidence) {
 		j.atMost(result.ValidityInvalid, "open files", float64(e.GeneratorFiles), maxOfFiles*float64(e.FileLimit), "descriptors",
 			"the generator was at its limit of open files: raise it with ulimit -n")
 	}
+	if e.Exhausted > 0 {
+		j.atMost(result.ValidityInvalid, "no port or descriptor left", float64(e.Exhausted), 0, "connections",
+			"the generator could not connect: give it more addresses with --local-addr, or more descriptors with ulimit -n")
+	}
 	j.atMost(result.ValidityInvalid, "negative durations", float64(e.ClockAnomalies), 0, "messages",
 		"messages were seen before they were sent: the clocks of sender and receiver disagree")
 	j.atMost(result.ValidityInvalid, "durations out of range", float64(e.OverRange), 0, "messages",
@@ -208,6 +216,14 @@ func (j *judge) machine(e Evidence) {
 	if e.Steal >= 0 {
 		j.atMost(result.ValidityNoisy, "stolen CPU", e.Steal, maxSteal, "1",
 			"the hypervisor gave this machine's CPUs to others: use a dedicated one")
+	}
+	if e.Throttled >= 0 {
+		j.atMost(result.ValidityNoisy, "throttled", e.Throttled, maxThrottled, "1",
+			"the quota of CPU of this control group (container) was used up, and all in it stood still: raise the quota, or lower the rate")
+	}
+	if e.TooHot > 0 {
+		j.atMost(result.ValidityNoisy, "thermal throttling", float64(e.TooHot), 0, "times",
+			"CPUs slowed down because they were too hot: cool the machine, or wait between runs")
 	}
 	if e.ForeignCPU >= 0 {
 		j.atMost(result.ValidityNoisy, "foreign CPU", e.ForeignCPU, maxForeign, "1",

@@ -107,7 +107,7 @@ func sane() *result.Summary {
 			QoS: 1, Attempted: 100, Acked: 90, Unknown: 5, Refused: 3, Expected: 200, Delivered: 180,
 			Findings: []result.Finding{{Class: result.Lost, Count: 12}, {Class: result.Stuck, Count: 2}, {Class: result.DroppedLegal, Count: 8}, {Class: result.DupLegal, Count: 77}},
 		}},
-		Measured: result.Totals{Phase: "measure", Seconds: 10, Offered: 1000, OfferedRate: 100, Accepted: 990, AcceptedRate: 99, Delivered: 10, DeliveredRate: 1},
+		Measured: result.Totals{Phase: "measure", Seconds: 10, Offered: 1000, OfferedRate: 100, Accepted: 990, AcceptedRate: 99, Delivered: 1000, DeliveredRate: 100},
 	}
 }
 
@@ -122,6 +122,7 @@ func TestSane(t *testing.T) {
 		"a published data set": func(s *result.Summary) {
 			s.Response = result.Quantiles{Count: 5, Min: 0, P50: 4.3, P90: 100, P99: 3038, P999: 3038, Max: 0.14}
 		},
+		"more timed than seen":  func(s *result.Summary) { s.Response.Count = 1001 },
 		"median below minimum":  func(s *result.Summary) { s.Service.P50 = 0.5 },
 		"not a number":          func(s *result.Summary) { s.Lag.P99 = nan() },
 		"negative":              func(s *result.Summary) { s.Lag.Min = -1 },

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -11,8 +12,8 @@ import (
 
 // The fates of a message, from worst to best. A stream is counted under the worst it met.
 var severity = []result.Class{
-	result.Corrupt, result.Phantom, result.Dup, result.Lost, result.DroppedOverload,
-	result.Reorder, result.Stuck, result.LostUnknown, result.DroppedLegal, result.LossQoS0, result.DupLegal,
+	result.Corrupt, result.Phantom, result.IDReused, result.Dup, result.Lost, result.DroppedOverload, result.WrongQoS, result.IDChanged, result.Resent,
+	result.Reorder, result.Stuck, result.Late, result.LostUnknown, result.DroppedLegal, result.LossQoS0, result.DupLegal,
 }
 
 // An Offence is one message that had another fate than the plain one.
@@ -33,6 +34,12 @@ type Circumstances struct {
 	// messages at a limit. Then acknowledged and undelivered messages are DroppedOverload and not
 	// Lost. It is still a broken promise.
 	Overload bool
+	// Counted: the broker counts what it drops, and has dropped Admitted. No more than that are DroppedOverload.
+	Counted  bool
+	Admitted uint64
+	// Arriving: deliveries were still being made when the drain's time was over. Then what is missing behind the last delivery of a stream is
+	// Late and not Lost. Answering: exchanges were still ending. Then those that are open are not Stuck.
+	Arriving, Answering bool
 	// Start is when publishing started, on the clock of the result file; for Offender.At.
 	Start time.Duration
 	// Origin is that clock's zero on the clock of the receptions, ns.
@@ -45,7 +52,7 @@ type Circumstances struct {
 type Audit struct {
 	// Contract has the sums over all streams. Its Expected is every message attempted times its
 	// subscriptions, and equals Delivered plus the findings that are not deliveries: LossQoS0,
-	// LostUnknown, DroppedLegal, DroppedOverload and Lost.
+	// LostUnknown, DroppedLegal, DroppedOverload, Late and Lost.
 	Contract result.Contract
 	// Streams is how many streams there are whose worst class this is; "" counts those without any.
 	Streams map[result.Class]int
@@ -56,7 +63,6 @@ type Audit struct {
 	Overtaken uint64 // First deliveries out of order that are legal, because the publisher sent twice.
 	Again     uint64 // QoS 2 resends on the wire that were not delivered.
 	Retained  uint64 // Messages sent because of a subscription.
-	WrongQoS  uint64 // Deliveries at another QoS than min(published, granted).
 
 	// SessionsLost is how often a persistent session was not present when its client came back.
 	SessionsLost uint64
@@ -74,7 +80,9 @@ func (l *Ledger) Verify(c Circumstances) *Audit {
 func (l *Ledger) VerifyLevels(c Circumstances) (all []*Audit) {
 	levels := l.plan.Levels()
 	for i, level := range levels {
-		all = append(all, l.verify(c, level, i == len(levels)-1, func(stream int) bool { return l.plan.PubQoSOf(stream) == level }))
+		a := l.verify(c, level, i == len(levels)-1, func(stream int) bool { return l.plan.PubQoSOf(stream) == level })
+		c.Admitted -= min(c.Admitted, uint64(a.Contract.Count(result.DroppedOverload)))
+		all = append(all, a)
 	}
 	return all
 }
@@ -111,6 +119,8 @@ type verifier struct {
 	asked         func(stream int) bool
 	strayed       bool
 	audit         Audit
+
+	dropped uint64 // Of Circumstances.Admitted.
 
 	counts map[result.Class]uint64
 	first  [][]Offence // By place in severity: the first few.
@@ -173,7 +183,7 @@ func (v *verifier) publisher(stream int) {
 		return
 	}
 	c.Acked += int64(attempted - sum(open) - refused)
-	if p.connected {
+	if p.connected && !v.circumstances.Answering {
 		v.noteSpans(result.Stuck, open, Offence{Stream: stream, Sub: -1})
 		return
 	}
@@ -185,7 +195,6 @@ func (v *verifier) subscriber(s *Subscriber) {
 	if v.strayed {
 		v.audit.Again += s.again
 		v.audit.Retained += s.retained
-		v.audit.WrongQoS += s.wrongQoS
 		v.audit.SessionsLost += s.sessionsLost
 		v.strays(s)
 	}
@@ -198,7 +207,7 @@ func (v *verifier) subscriber(s *Subscriber) {
 
 // strays are counted exactly; only the first few have a name.
 func (v *verifier) strays(s *Subscriber) {
-	for i, class := range []result.Class{result.Phantom, result.Corrupt} {
+	for i, class := range strayClasses {
 		rest := s.strays[i]
 		for _, o := range s.offences {
 			if o.Class == class {
@@ -232,7 +241,7 @@ func (v *verifier) pair(s *Subscriber, stream int, p *pair) {
 		// at all, a persistent one no more than that it will get it when it comes.
 		excused = join(excused, span{p.got.next, max(attempted, p.got.next)})
 	}
-	v.missing(pub, s.effective, missing, excused, who)
+	v.missing(pub, s.effective, missing, excused, p.got.next, who)
 	if pub.qos > 0 {
 		_, recovered := split(pub.open(), missing)
 		v.audit.Recovered += sum(recovered)
@@ -240,8 +249,9 @@ func (v *verifier) pair(s *Subscriber, stream int, p *pair) {
 }
 
 // missing gives each delivery that was not made its class. It is not owed if the session was away or
-// the server had refused the message, and not promised at QoS 0, or before the acknowledgement.
-func (v *verifier) missing(pub *Publisher, effective packet.QoS, missing, excused []span, who Offence) {
+// the server had refused the message, and not promised at QoS 0, or before the acknowledgement. What is from next on may come yet, if anything
+// does: what came before it did so in order.
+func (v *verifier) missing(pub *Publisher, effective packet.QoS, missing, excused []span, next uint32, who Offence) {
 	if len(missing) == 0 {
 		return
 	}
@@ -249,18 +259,44 @@ func (v *verifier) missing(pub *Publisher, effective packet.QoS, missing, excuse
 	v.noteSpans(result.DroppedLegal, gone, who)
 	gone, missing = split(missing, pub.mishaps().refused)
 	v.noteSpans(result.DroppedLegal, gone, who)
+	if v.circumstances.Arriving {
+		gone, missing = split(missing, []span{{next, math.MaxUint32}})
+		v.noteSpans(result.Late, gone, who)
+	}
 	if effective == 0 {
 		v.noteSpans(result.LossQoS0, missing, who)
 		return
 	}
 	gone, missing = split(missing, pub.open())
 	v.noteSpans(result.LostUnknown, gone, who)
-	class := result.Lost
-	if v.circumstances.Overload {
-		class = result.DroppedOverload
-	}
-	v.noteSpans(class, missing, who)
+	dropped, missing := v.admitted(missing)
+	v.noteSpans(result.DroppedOverload, dropped, who)
+	v.noteSpans(result.Lost, missing, who)
 }
+
+// admitted is what of the missing deliveries the broker is known to have dropped at a limit, and the rest.
+func (v *verifier) admitted(missing []span) (dropped, rest []span) {
+	switch {
+	case !v.circumstances.Overload:
+		return nil, missing
+	case !v.circumstances.Counted:
+		return missing, nil
+	}
+	for _, s := range missing {
+		n := uint32(min(s.len(), v.room()))
+		v.dropped += uint64(n)
+		if n > 0 {
+			dropped = append(dropped, span{s.from, s.from + n})
+		}
+		if s.from+n < s.to {
+			rest = append(rest, span{s.from + n, s.to})
+		}
+	}
+	return dropped, rest
+}
+
+// room is how many more the broker admits to have dropped.
+func (v *verifier) room() uint64 { return v.circumstances.Admitted - v.dropped }
 
 // repeats judges what came again or out of order. Both are legal for messages that the publisher
 // has sent twice.
@@ -272,7 +308,11 @@ func (v *verifier) repeats(pub *Publisher, x *rare, who Offence) {
 	for _, e := range x.repeated {
 		v.event(e, twice, result.DupLegal, result.Dup, who)
 	}
-	for _, e := range x.filled {
+	for _, e := range x.renumbered { // A second copy that the publisher sent has an identifier of its own.
+		_, illegal := split([]span{e.span}, twice)
+		v.noteSpans(result.IDChanged, illegal, e.offence(who))
+	}
+	for _, e := range slices.Concat(x.filled, x.behind) {
 		legal, illegal := split([]span{e.span}, twice)
 		v.audit.Overtaken += sum(legal)
 		v.noteSpans(result.Reorder, illegal, e.offence(who))
@@ -297,18 +337,22 @@ func (v *verifier) shared(stream int) {
 	l := v.ledger
 	pub := &l.publishers[stream]
 	who := Offence{Stream: stream, Sub: -1}
-	all, twice := l.union(stream)
+	all, twice, first := l.union(stream)
 	missing, beyond := all.split(pub.attempted.Load())
 	delivered := uint64(pub.attempted.Load()) - sum(missing)
 	v.audit.Contract.Delivered += int64(delivered)
-	v.note(result.Phantom, beyond, who)
+	none := who
+	none.Seq = pub.attempted.Load()
+	v.note(result.Phantom, beyond, none)
 
 	left, effective := l.members(stream)
 	class := result.Dup
 	if left && effective == 1 {
 		class = result.DupLegal
 	}
-	v.note(class, twice, who) // Which messages they are is not worth a pass over the bits.
+	again := who
+	again.Seq = first // When it came again, and to whom, the bits do not know.
+	v.note(class, twice, again)
 	for _, group := range l.shared {
 		for _, e := range group[stream].repeated {
 			v.event(e, pub.sentTwice(), result.DupLegal, class, who)
@@ -318,7 +362,7 @@ func (v *verifier) shared(stream int) {
 	if left && l.clean(stream) {
 		excused = missing
 	}
-	v.missing(pub, effective, missing, excused, who)
+	v.missing(pub, effective, missing, excused, 0, who) // Members have no order among them.
 	_, recovered := split(pub.open(), missing)
 	v.audit.Recovered += sum(recovered)
 }

@@ -23,6 +23,9 @@ func footer(runs []*result.Run) string {
 		fmt.Sprintf("seed %d", m.Seed),
 		fmt.Sprintf("%s of %s, warm-up %s", plural(int64(len(runs)), "run"), seconds(r.Summary.Measured.Seconds), seconds(m.Workload.WarmUp)),
 	}
+	if cut := warmUpCut(&r.Summary); cut != "" {
+		parts = append(parts, cut)
+	}
 	if r.Summary.Lag.Count > 0 {
 		parts = append(parts, "generator lag p99 "+seconds(r.Summary.Lag.P99))
 	}
@@ -61,13 +64,20 @@ func compareFooter(c *result.Comparison) string {
 	m := &runs[0].Manifest
 	parts := []string{strings.TrimSpace("mqttbench " + m.Tool.Version + " " + m.Tool.Commit), machine(m), workload(&m.Workload)}
 	if len(c.Differences) > 0 {
-		var fields []string
-		for _, d := range c.Differences {
-			fields = append(fields, d.Field)
-		}
-		parts = append(parts, "of the first; others differ in "+strings.Join(fields, ", "))
+		parts = append(parts, "of the first; others differ in "+fieldsOf(c.Differences))
+	}
+	if cut := warmUpsCut(c.Groups); cut != "" {
+		parts = append(parts, cut)
 	}
 	return strings.Join(append(parts, plural(int64(len(runs)), "run"), m.Start.UTC().Format("2006-01-02 15:04 UTC")), " · ")
+}
+
+func fieldsOf(differences []result.Difference) string {
+	var fields []string
+	for _, d := range differences {
+		fields = append(fields, d.Field)
+	}
+	return strings.Join(fields, ", ")
 }
 
 // spreadOf says what the marks around a median are: an interval, or only the range of few runs.

@@ -201,6 +201,9 @@ func comparisonNotes(c *result.Comparison) (legend, doubts []string) {
 		}
 		say(true, fmt.Sprintf("%d comparisons were made: by chance alone, one in twenty%s shows a difference that is none.", n, without))
 	}
+	if cut := warmUpsCut(c.Groups); cut != "" {
+		doubts = append(doubts, "note: "+cut)
+	}
 	slices.Sort(warnings)
 	for _, w := range slices.Compact(warnings) {
 		doubts = append(doubts, "note: "+w)

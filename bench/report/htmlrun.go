@@ -38,7 +38,7 @@ func runPage(r *result.Run, base string) (*page, error) {
 	if dir := profileDir(r); dir != "" && flames == nil {
 		p.FlameNote = "The run left its profiles in " + dir + "; they were not there, or held no samples, when this page was made."
 	}
-	errs := []error{unread, unparsed, p.draw(percentileFigure(r), true), p.draw(timelineFigure(r), true), p.draw(heat, true), p.draw(recoveryFigure(r), false)}
+	errs := []error{unread, unparsed, p.draw(percentileFigure(r)), p.draw(timelineFigure(r)), p.draw(heat), p.draw(recoveryFigure(r))}
 	p.live = liveRun(r)
 	return p, errors.Join(errs...)
 }
@@ -102,12 +102,13 @@ func ratesTable(r *result.Run) *table {
 func latencyTable(s *result.Summary) *table {
 	t := &table{Head: quantileHead()}
 	if s.Lossy() {
-		t.Note = "No latency is shown: promised deliveries are missing, and the latency of the survivors flatters."
+		t.Note = "No latency is shown: " + missingText(s) + ", and the latency of the survivors flatters."
 	} else {
 		t.add("response", "from the instant a message was due", s.Response)
 		t.add("service", "from the instant a message was sent", s.Service)
 	}
 	t.add("generator lag", "from the instant a message was due to the instant it was sent", s.Lag)
+	t.add("timer slack", "from the instant a loop of the generator wanted to wake up to the instant it did", s.Slack)
 	if t.Rows == nil && t.Note == "" {
 		return nil
 	}
@@ -272,7 +273,7 @@ func order(g result.Gate) int {
 // doubtsOf are the other things that stand in the way of believing a run.
 func doubtsOf(r *result.Run) (all []string) {
 	s := &r.Summary
-	if text, mark := steadiness(&s.Steady); mark == yellow {
+	if text, mark := steadiness(s); mark != dim && text != "" {
 		all = append(all, text+".")
 	}
 	for _, e := range s.Errors {
@@ -283,30 +284,13 @@ func doubtsOf(r *result.Run) (all []string) {
 
 // environment is all that somebody needs to tell whether his figures may be set beside these.
 func (p *page) environment(m *result.Manifest) {
-	add := func(name, value string) {
-		if value != "" && value != "0" {
-			p.Facts = append(p.Facts, fact{name, value})
-		}
-	}
-	b, x := &m.Broker, &m.Machine
-	add("Start", m.Start.UTC().Format("2006-01-02 15:04:05 UTC"))
-	add("Tool", strings.TrimSpace("mqttbench "+m.Tool.Version+" "+m.Tool.Commit)+", "+m.Tool.GoVersion)
-	add("Broker", b.Label())
-	add("Address", b.URL)
-	add("Broker settings", plainConfig(b.Config))
-	add("Broker CPUs", b.CPUs)
-	add("Profile", m.Profile)
-	add("Workload", workload(&m.Workload)+", "+load(&m.Workload))
-	add("Engine", m.Workload.Engine+" over "+m.Workload.Transport)
-	add("Seed", fmt.Sprint(m.Seed))
-	add("Machine", machine(m))
-	add("Memory", bytes(float64(x.MemoryBytes)))
-	add("Generator CPUs", x.GeneratorCPUs)
-	add("Governor", x.Governor)
-	add("Congestion control", x.CongestionControl)
-	if x.FileLimit > 0 {
-		add("File limit", count(x.FileLimit))
-	}
+	p.facts(m)
+	b := &m.Broker
+	p.add("Address", b.URL)
+	p.add("Broker settings", plainConfig(b.Config))
+	p.add("Profile", m.Profile)
+	p.add("Workload", workload(&m.Workload)+", "+load(&m.Workload))
+	p.add("Seed", fmt.Sprint(m.Seed))
 	var flags []string
 	for _, name := range slices.Sorted(maps.Keys(m.Flags)) {
 		flags = append(flags, "--"+name+"="+m.Flags[name])
@@ -315,6 +299,31 @@ func (p *page) environment(m *result.Manifest) {
 	var plan stdbytes.Buffer
 	if json.Indent(&plan, m.Plan, "", "  ") == nil {
 		p.Plan = plan.String()
+	}
+}
+
+// add adds a fact, if it is known.
+func (p *page) add(name, value string) {
+	if value != "" && value != "0" {
+		p.Facts = append(p.Facts, fact{name, value})
+	}
+}
+
+// facts are what runs of several workloads, of one broker on one machine, have in common.
+func (p *page) facts(m *result.Manifest) {
+	b, x := &m.Broker, &m.Machine
+	p.add("Start", m.Start.UTC().Format("2006-01-02 15:04:05 UTC"))
+	p.add("Tool", strings.TrimSpace("mqttbench "+m.Tool.Version+" "+m.Tool.Commit)+", "+m.Tool.GoVersion)
+	p.add("Broker", b.Label())
+	p.add("Broker CPUs", b.CPUs)
+	p.add("Generator CPUs", x.GeneratorCPUs)
+	p.add("Engine", m.Workload.Engine+" over "+m.Workload.Transport)
+	p.add("Machine", machine(m))
+	p.add("Memory", bytes(float64(x.MemoryBytes)))
+	p.add("Governor", x.Governor)
+	p.add("Congestion control", x.CongestionControl)
+	if x.FileLimit > 0 {
+		p.add("File limit", count(x.FileLimit))
 	}
 }
 

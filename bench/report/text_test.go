@@ -104,7 +104,7 @@ func TestSummaryGolden(t *testing.T) {
 
 // Every class has a word of its own, and a column in the matrix of verdicts.
 func TestEveryClassIsNamed(t *testing.T) {
-	column := map[result.Class]string{result.Lost: "lost", result.SessionLost: "lost", result.Stuck: "lost", result.Late: "lost",
+	column := map[result.Class]string{result.Lost: "lost", result.SessionLost: "lost", result.Stuck: "lost", result.Late: "legal loss",
 		result.DroppedOverload: "dropped", result.Dup: "duplicate", result.Reorder: "reordered", result.Corrupt: "corrupt",
 		result.Phantom: "corrupt", result.WrongQoS: "corrupt", result.LossQoS0: "legal loss", result.LostUnknown: "legal loss",
 		result.DroppedLegal: "legal loss", result.DupLegal: "legal dup.", "of the future": "lost"}

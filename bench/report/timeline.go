@@ -50,8 +50,8 @@ func timelineFigure(r *result.Run) *figure {
 				plural(int64(len(r.Intervals)), "interval"), seconds(result.Median(lengths).Median)),
 			footer([]*result.Run{r}),
 		},
-		height: vg.Length(110 + 102*len(strips)),
-		draw:   func(c draw.Canvas) { drawTimeline(c, r, strips, last) },
+		height: vg.Length(110 + 102*len(strips)), narrow: vg.Length(110 + 102*len(strips)),
+		draw: func(c draw.Canvas) { drawTimeline(c, r, strips, last) },
 	}
 }
 
@@ -207,6 +207,8 @@ func phaseBands(r *result.Run) (all []phaseBand) {
 		}
 		if phase := r.Intervals[i].Phase; phase != result.PhaseMeasure {
 			all = append(all, phaseBand{phase, r.Intervals[i].T0, r.Intervals[j].T1})
+		} else if cut, ok := cutBand(r); ok && cut.from == r.Intervals[i].T0 {
+			all = append(all, cut)
 		}
 		i = j + 1
 	}

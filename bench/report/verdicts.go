@@ -18,12 +18,12 @@ var verdictColumns = []struct {
 	classes []result.Class
 	breaks  bool
 }{
-	{"lost", []result.Class{result.Lost, result.Stuck, result.Late, result.SessionLost}, true},
+	{"lost", []result.Class{result.Lost, result.Stuck, result.SessionLost}, true},
 	{"dropped", []result.Class{result.DroppedOverload}, true},
 	{"duplicate", []result.Class{result.Dup}, true},
 	{"reordered", []result.Class{result.Reorder}, true},
-	{"corrupt", []result.Class{result.Corrupt, result.Phantom, result.WrongQoS}, true},
-	{"legal loss", []result.Class{result.LossQoS0, result.LostUnknown, result.DroppedLegal}, false},
+	{"corrupt", []result.Class{result.Corrupt, result.Phantom, result.WrongQoS, result.IDReused}, true},
+	{"legal loss", []result.Class{result.LossQoS0, result.LostUnknown, result.DroppedLegal, result.Late}, false},
 	{"legal dup.", []result.Class{result.DupLegal}, false},
 }
 

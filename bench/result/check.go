@@ -36,7 +36,7 @@ func (r *Run) checkInterval(iv *Interval) error {
 }
 
 func (s *Summary) check() error {
-	errs := []error{s.Response.check(), s.Service.check(), s.Lag.check()}
+	errs := []error{s.Response.check(), s.Service.check(), s.Lag.check(), s.Slack.check()}
 	for _, x := range s.Exchanges {
 		errs = append(errs, x.Took.check())
 	}

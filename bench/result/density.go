@@ -40,7 +40,9 @@ func (r *Run) Densities() (all []Density, err error) {
 	}
 	defer f.Close()
 	_, err = eachHlog(f, func(l *hlogEntry) {
-		all = append(all, density(l.t0, l.t0+l.length, l.histogram))
+		if l.tag != tagSettled {
+			all = append(all, density(l.t0, l.t0+l.length, l.histogram))
+		}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.Name(), err)

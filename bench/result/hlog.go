@@ -49,11 +49,19 @@ func hlogLine(tag Phase, t0, t1 float64, h *hdr.Histogram) ([]byte, error) {
 	return fmt.Appendf(nil, "Tag=%s,%.3f,%.3f,%.3f,%s\n", tag, t0, t1-t0, float64(h.Max())/nsPerMs, payload), nil
 }
 
-// readHlog merges the intervals of a log that carry one of the tags. A last line cut short is left
+// tagSettled is on the last line of the log of a run whose measured part began with warm-up: what counts of it, all intervals together and
+// by when messages were due. It stands in place of the intervals, and is none.
+const tagSettled Phase = "settled"
+
+// readHlog merges the intervals of a log that carry one of the tags; if there is a settled one, that is it. A last line cut short is left
 // out, and reported by truncated.
 func readHlog(r io.Reader, tags ...Phase) (merged *Histogram, truncated bool, err error) {
 	merged = new(Histogram)
+	var settled *hdr.Histogram
 	truncated, err = eachHlog(r, func(l *hlogEntry) {
+		if l.tag == tagSettled {
+			settled = l.histogram
+		}
 		for _, t := range tags {
 			if t == l.tag {
 				merged.Merge(Wrap(l.histogram))
@@ -62,6 +70,9 @@ func readHlog(r io.Reader, tags ...Phase) (merged *Histogram, truncated bool, er
 	})
 	if err != nil {
 		return nil, false, err
+	}
+	if settled != nil {
+		merged = Wrap(settled)
 	}
 	return merged, truncated, nil
 }

@@ -97,3 +97,20 @@ func TestSteps(t *testing.T) {
 	}
 	new(Histogram).Steps(func(float64, float64) { t.Error("a step of an empty histogram") })
 }
+
+// TestUnfinished: what was still arriving when the drain ended is neither kept nor broken, its latencies are not shown, and the run is invalid.
+// What is known to be broken stays so.
+func TestUnfinished(t *testing.T) {
+	late := Finding{Class: Late, Count: 3}
+	for _, c := range []struct {
+		findings []Finding
+		want     Outcome
+		code     int
+	}{{[]Finding{late}, Unknown, 3}, {nil, Unknown, 3}, {[]Finding{late, {Class: Dup, Count: 1}}, Broken, 1}} {
+		s := Summary{Contracts: []Contract{{QoS: 1, Expected: 9, Findings: c.findings}}, Gates: []Gate{{Name: DrainGate, Value: 3, Fails: ValidityInvalid}}}
+		s.Judge()
+		if s.Outcome != c.want || s.ExitCode != c.code || s.Lossy() != (c.findings != nil) || !s.Unfinished() {
+			t.Errorf("%+v: %s, exit code %d, lossy %t", c.findings, s.Outcome, s.ExitCode, s.Lossy())
+		}
+	}
+}

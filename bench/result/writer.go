@@ -99,6 +99,39 @@ func (w *Writer) histogram(log *os.File, iv *Interval, h *hdr.Histogram, sum *Hi
 	}
 }
 
+// Settled appends to the logs what counts of the measured part (nanoseconds, lent) where its beginning was warm-up still, and makes it what
+// Run has: from now on the intervals' histograms are for the course of the run alone.
+func (w *Writer) Settled(response, service *hdr.Histogram) {
+	from, to := w.measured()
+	for _, log := range []struct {
+		file *os.File
+		h    *hdr.Histogram
+		sum  **Histogram
+	}{{w.response, response, &w.run.Response}, {w.service, service, &w.run.Service}} {
+		line, err := hlogLine(tagSettled, from, to, log.h)
+		if err != nil {
+			w.fail(err)
+			continue
+		}
+		w.write(log.file, line)
+		*log.sum = new(Histogram)
+		(*log.sum).Merge(Wrap(log.h))
+	}
+}
+
+// measured is from when to when the measure phase lasted.
+func (w *Writer) measured() (from, to float64) {
+	for i := range w.run.Intervals {
+		if iv := &w.run.Intervals[i]; iv.Phase == PhaseMeasure {
+			if to == 0 {
+				from = iv.T0
+			}
+			to = iv.T1
+		}
+	}
+	return from, to
+}
+
 // Event appends e.
 func (w *Writer) Event(e *Event) error {
 	w.line(struct {

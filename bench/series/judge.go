@@ -77,7 +77,7 @@ func (slo SLO) explaining(s *result.Summary, gates []string) (doubts []string) {
 	punctual.Response = s.Service
 	stillFails, _ := slo.failures(&punctual)
 	for _, g := range gates {
-		if !slices.Contains(byBroker, g) && !(g == gateLag && stillFails != "") {
+		if !slices.Contains(byBroker, g) && g != result.DrainGate && !(g == gateLag && stillFails != "") {
 			doubts = append(doubts, g)
 		}
 	}
@@ -112,7 +112,7 @@ func firstError(s *result.Summary) string {
 func unsaid(s *result.Summary) (why []string) {
 	for i := range s.Contracts {
 		for _, f := range s.Contracts[i].Findings {
-			if f.Count > 0 && f.Class.Breaks() {
+			if f.Count > 0 && (f.Class.Breaks() || f.Class == result.Late) {
 				why = append(why, fmt.Sprintf("QoS %d: %d %s", s.Contracts[i].QoS, f.Count, f.Class))
 			}
 		}

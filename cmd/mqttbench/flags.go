@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"mqttbench/bench/plan"
+	"mqttbench/bench/profile"
 	"mqttbench/broker/packet"
 	"mqttbench/broker/transport"
 )
@@ -39,6 +40,7 @@ type settings struct {
 	closed                bool
 	arrivals              string
 	duration, warmup      time.Duration
+	warmupCut             string // auto or off.
 	drain, connectFor     time.Duration
 	payload               int
 	topic                 string
@@ -50,8 +52,9 @@ type settings struct {
 	localAddrs            []string
 	offlineAt             time.Duration
 	offlineFor            time.Duration
-	profile               string // What --profile says, and then NAME/VARIANT.
-	member, familyDir     string // The variant to run, and the folder of the whole family; "": as the flags say.
+	profile               string         // What --profile says, and then NAME/VARIANT.
+	places                profile.Places // Where flags are that it has set.
+	member, familyDir     string         // The variant to run, and the folder of the whole family; "": as the flags say.
 	churn                 float64
 	churnWho              string
 	churnAbrupt           float64
@@ -114,6 +117,7 @@ func (s *settings) flags() *pflag.FlagSet {
 	f.StringVar(&s.arrivals, "arrivals", string(plan.Constant), "")
 	f.DurationVarP(&s.duration, "duration", "d", defaultDuration, "")
 	f.DurationVar(&s.warmup, "warmup", defaultWarmup, "")
+	f.StringVar(&s.warmupCut, "warmup-cut", "auto", "")
 	f.DurationVar(&s.drain, "drain", 30*time.Second, "")
 	f.IntVar(&s.payload, "payload", 64, "")
 	f.StringVarP(&s.topic, "topic", "t", plan.DefaultTopic, "")
@@ -197,11 +201,11 @@ func (s *settings) parse(args []string, more ...func(*pflag.FlagSet)) (*pflag.Fl
 	s.source = s.sources[0]
 	s.useQoS(f, s.levels[0])
 	if err := s.readPeople(f); err != nil {
-		return nil, err
+		return nil, s.placed(err)
 	}
 	s.derive(f)
 	s.derivePeople()
-	return f, errors.Join(s.check(f), s.checkSeries(f))
+	return f, s.placed(errors.Join(s.check(f), s.checkSeries(f)))
 }
 
 // preset gives a flag another default.
@@ -340,6 +344,7 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	refuse(s.soak > 0 && f.Changed("duration"), "--soak says how long: it goes without --duration")
 	refuse(s.duration <= 0, "--duration %v: the measured part must last", s.duration)
 	refuse(s.warmup < 0, "--warmup %v is negative", s.warmup)
+	refuse(s.warmupCut != "auto" && s.warmupCut != "off", "--warmup-cut %q: there are auto and off", s.warmupCut)
 	refuse(s.drain <= 0, "--drain %v: it must be more than 0", s.drain)
 	refuse(s.connectFor <= 0, "--connect-timeout %v: it must be more than 0", s.connectFor)
 	refuse(s.window <= 0 || s.window > 65535, "--window %d: it is 1 to 65535 messages", s.window)
@@ -365,9 +370,11 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	refuse(len(s.faultTexts) > 0 && slices.ContainsFunc(s.sources, func(x source) bool { return len(x.nodes) > 0 }), "--fault stands between clients and one broker, not between them and a cluster")
 	var err error
 	s.faults, err = parseFaults(s.faultTexts)
-	security := s.checkSecurity(f)
+	security := errors.Join(s.checkSecurity(f), s.checkLinks())
 	refuse(security != nil, "%v", security)
 	refuse(err != nil, "%v", err)
+	silences := s.checkSilences()
+	refuse(silences != nil, "%v", silences)
 	persons := s.checkPeople(f)
 	refuse(persons != nil, "%v", persons)
 	refuse(len(ofProcess(s.faults)) > 0 && slices.ContainsFunc(s.sources, func(x source) bool { return x.url != "" }),

@@ -98,6 +98,9 @@ func (s *settings) connections() int {
 // provide makes sure, before anything begins, that the run can have what it needs.
 func (s *settings) provide() error {
 	need := s.connections() + spareFiles
+	if s.churnTakeOver > 0 { // The other connections, as many as there may be at a time.
+		need += min(s.connections(), int(s.churn*time.Minute.Seconds()))
+	}
 	if len(s.faults) > 0 { // The proxy has both ends of each connection.
 		need *= 3
 	}
@@ -168,8 +171,9 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 	if err := s.pin(t.pid); err != nil {
 		return nil, inputError{err}
 	}
-	cfg.Manifest.Broker.CPUs, cfg.Manifest.Machine.GeneratorCPUs = s.brokerCPUs, s.cpus
+	cfg.Manifest.Broker.CPUs, cfg.Manifest.Machine.GeneratorCPUs, cfg.CPUs = s.brokerCPUs, s.cpus, processors
 	cfg.Measuring = s.profiling(t.own, stderr)
+	cfg.Fresh, cfg.Dropping = s.source.url == "", s.loggedDropping()
 	if faults != nil {
 		defer faults.close()
 		faults.arrange(&cfg)
@@ -192,6 +196,7 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 	}
 	live := newProgress(s, stderr)
 	cfg.Soak, cfg.Interval = s.soak > 0, s.soakInterval()
+	cfg.KeepTransient = s.warmupCut == "off"
 	cfg.Progress, cfg.Events = live.interval, live.watch(cfg.Events)
 	if err := s.exposeRun(ctx, &cfg, stderr); err != nil {
 		return nil, err
@@ -219,16 +224,21 @@ func (s *settings) pin(broker int) error {
 	return nil
 }
 
+// processors are the CPUs that the generator may use, as the system or --cpus says. GOMAXPROCS can be more: see engine.
+var processors = runtime.GOMAXPROCS(0)
+
 // groups are the event loops of the generator.
 func (s *settings) groups() int {
 	if s.loops > 0 {
 		return s.loops
 	}
-	return max(1, runtime.GOMAXPROCS(0)/2)
+	return max(1, processors/2)
 }
 
 func (s *settings) engine() (client.Engine, error) {
 	groups := s.groups()
+	// A precise loop keeps its P while it sleeps, and everything else needs one.
+	runtime.GOMAXPROCS(max(processors, groups+1))
 	if s.client == "paho" {
 		return paho.New(groups), nil
 	}
@@ -252,7 +262,7 @@ func (s *settings) manifest(f *pflag.FlagSet) result.Manifest {
 		m.Broker.Name, m.Broker.Version, m.Broker.Driver, m.Broker.Loops = cmp.Or(s.source.name, s.source.label()), cmp.Or(s.source.version, version), s.driver, s.brokerLoops
 	}
 	f.VisitAll(func(flag *pflag.Flag) {
-		if flag.Name != "password" {
+		if flag.Name != "password" && flag.Name != "ws-header" {
 			m.Flags[flag.Name] = flag.Value.String()
 		}
 	})
@@ -271,8 +281,10 @@ func withoutSecrets(args []string) []string {
 		switch {
 		case hide:
 			a, hide = "***", false
-		case a == "--password" || a == "-P":
+		case a == "--password" || a == "-P" || a == "--ws-header":
 			hide = true
+		case strings.HasPrefix(a, "--ws-header="):
+			a = "--ws-header=***"
 		case len(a) > 11 && a[:11] == "--password=":
 			a = "--password=***"
 		case len(a) > 2 && a[:2] == "-P":

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -79,12 +80,15 @@ func (s *settings) security(t *target) (security, error) {
 			return nil, inputError{fmt.Errorf("--cafile, --certfile, --keyfile: %w", err)}
 		}
 		c.ServerName = u.Hostname()
+		s.links.apply(c)
 		return c, nil
 	}
 	if t.authority != nil { // The built-in broker: it has made a certificate for this run.
 		pool := x509.NewCertPool()
 		pool.AppendCertsFromPEM(t.authority)
-		return security{shared: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, ServerName: u.Hostname()}}, nil
+		c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, ServerName: u.Hostname()}
+		s.links.apply(c)
+		return security{shared: c}, nil
 	}
 	if !strings.Contains(s.files.Certificate, perClient) {
 		shared, err := read(s.files)
@@ -113,6 +117,8 @@ func (s *settings) hint(err error) error {
 		return fmt.Errorf("%w (use --cafile, or --insecure to believe it all the same)", err)
 	case transport.IsAlert(err) && s.files.Certificate == "":
 		return fmt.Errorf("%w (if it wants a certificate from its clients: --certfile and --keyfile)", err)
+	case errors.Is(err, syscall.EADDRNOTAVAIL) && len(s.localAddrs) == 0:
+		return fmt.Errorf("%w (this address has no port left to connect from: give more with --local-addr)", err)
 	}
 	return err
 }

@@ -61,6 +61,8 @@ CLIENTS AND MESSAGES
       --soak D               a long run in place of --duration: does the memory of broker or generator grow (slope an hour, with its
                              interval), do rate and response time drift? At most 3600 intervals, so that files stay small
       --warmup D             before it, not measured (default 5s)
+      --warmup-cut auto|off  auto: if MSER-5 finds that the measured part began with warm-up still, that is in no figure, and said; off: it
+                             stays, and the run is DRIFTING (default auto)
       --drain D              longest wait for what is under way at the end (default 30s)
 
 GROUPS
@@ -82,12 +84,19 @@ SESSIONS AND CHURN
       --offline-for D        all subscribers leave together, for so long, and the broker queues for persistent sessions at QoS 1
                              and 2. How fast they get it then is the line "offline queue"
       --offline-at D         when, since the beginning of the measured part (default 0s)
+      --offline at=D,for=D,abrupt=true,who=W
+                             the same in one, repeated for more than one such time: each has its own figures
       --offline-abrupt       they are cut off by a TCP reset, and do not say DISCONNECT
       --offline-who W        publishers, subscribers or both (default subscribers)
       --churn N              connections ended a second; they come back (default 0)
       --churn-who W          publishers, subscribers or both (default both)
-      --churn-abrupt SHARE   of them by a TCP reset, the others by DISCONNECT (default 0.5)
+      --churn-takeover SHARE of them by another connection with the same Client Identifier, which the broker must let in and end the
+                             first one for; it leaves at once (default 0)
+      --churn-abrupt SHARE   of the others by a TCP reset, the rest by DISCONNECT (default 0.5)
       --churn-down D         how long they stay away (default 1s)
+      --flap N               subscribers that unsubscribe a second, all together, stay connected and subscribe again. What is published
+                             in between is not owed to them, and must not come once UNSUBACK has (default 0)
+      --flap-for D           until they subscribe again (default 1s)
 
 WILLS AND RETAINED MESSAGES
       --will-watchers N      every client has a will, and N more clients watch for all of them: one that was cut off must have
@@ -95,6 +104,8 @@ WILLS AND RETAINED MESSAGES
       --will-qos Q           of wills and watchers (default 1)
       --will-retain          retained wills
       --will-delay D         MQTT 5: Will Delay Interval
+      --will-utf8, --will-expiry D, --will-content-type T, --will-response-topic T, --will-correlation T, --will-user-property N=V
+                             MQTT 5: the other properties of the wills, the last repeated for more. A watcher must receive them as they are
       --readers-count N      with --retain: N more clients come again and again, subscribe to everything, wait for the retained
                              message of every topic, and go. None may be missing, or older than what was acknowledged
       --readers-every D      from one coming of a reader to its next (default 1s)
@@ -104,7 +115,8 @@ MQTT 5 (all need --mqtt 5)
       --topic-alias          publish with Topic Aliases, as far as the broker allows
       --topic-alias-maximum N, --receive-maximum N, --maximum-packet-size N
                              what every client allows the broker
-      --user-property N=V    of every PUBLISH; repeated for more. --connect-user-property N=V: of every CONNECT
+      --user-property N=V    of every PUBLISH; repeated for more. --connect-user-property N=V: of every CONNECT;
+                             --subscribe-user-property N=V: of every SUBSCRIBE
       --request-response-info, --request-problem-info=false
                              likewise
       --message-expiry D, --message-content-type T, --message-response-topic T, --message-correlation T, --message-utf8
@@ -116,8 +128,10 @@ FAULTS
       --fault FAULT          what goes wrong in the measured part, as WHAT:DETAIL:DETAIL..., repeated for more. Each is an event of
                              the result, and marked on the charts over time
                              wires    reset  finish (FIN)  cut[=BYTES]  blackhole  pause=D  delay=D[+-D]  throttle=BYTES/S
-                                      slice[=BYTES]  takeover[=TIMES]: MQTT's promises must survive them
-                             lies     drop  forge (acknowledged by nobody)  duplicate  resend  reorder  corrupt: of a PUBLISH. They
+                                      slice[=BYTES]  takeover[=TIMES]  silence (until the broker notices,
+                                      which it must after 1.5 x --keep-alive, or D more, 10s): MQTT's promises must survive them
+                             lies     drop  forge (acknowledged by nobody)  duplicate  resend  reorder  corrupt  reuse (of a
+                                      Packet Identifier): of a PUBLISH. They
                                       make the broker look bad, and are there to be found
                              process  stop  kill  terminate, with at=D and for=D: of the built-in broker or --broker-cmd
                              which    PUBLISH, PUBREC, ...  from=WHO or to=WHO or of=WHO: publisher, subscriber, or a pattern of
@@ -149,6 +163,9 @@ BROKER
       --certfile FILE        show the server this certificate, with the key in --keyfile FILE; %i in both is the number of
                              the client, subscribers first, from 0
       --insecure             believe the server whatever it shows; the result says so
+      --server-name NAME     the name to ask for (SNI) and to find in the server's certificate (default: the host of the URL)
+      --alpn NAME,...        the protocols that the TLS handshake offers, first choice first
+      --ws-header 'N: V'     a further line of the request that begins a WebSocket; repeated for more. No result has its value
   -u, --username NAME        user name; %i is the number of the client in its group (or among publishers, or subscribers), %g the
                              group (or p, s), %rand_N a number from 1 to N
   -P, --password WORD        password, likewise
