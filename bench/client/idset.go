@@ -55,6 +55,15 @@ func (s *idSet) page(id packet.ID) int {
 	return -1
 }
 
+// has reports whether id is in the set. A nil set is empty.
+func (s *idSet) has(id packet.ID) bool {
+	if s == nil || len(s.pages) == 0 {
+		return false
+	}
+	i := s.page(id)
+	return i >= 0 && s.pages[i].bits[id>>6&15]&(1<<(id&63)) != 0
+}
+
 // add reports whether id was new to the set.
 func (s *idSet) add(id packet.ID, f *idPages) bool {
 	i := s.page(id)

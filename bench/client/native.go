@@ -114,14 +114,15 @@ type group struct {
 	ticking bool
 
 	// For the length of one Receive: the client whose turn it is, when its bytes arrived, what it answers.
-	turn    *client
-	arrived int64
-	acks    []byte
-	unacked int // QoS 1 messages of this read.
-	publish packet.Publish
-	ack     packet.Ack
-	suback  packet.Suback
-	heard   Reception
+	turn       *client
+	arrived    int64
+	acks       []byte
+	unacked    int     // QoS 1 messages of this read,
+	unanswered turnSet // and their identifiers.
+	publish    packet.Publish
+	ack        packet.Ack
+	suback     packet.Suback
+	heard      Reception
 
 	// For the length of one call that sends.
 	scratch []byte

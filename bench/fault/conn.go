@@ -25,17 +25,21 @@ type conn struct {
 	number   int    // Of the connection, in the life of its client.
 	raw      bool   // What passes is not MQTT: nothing is judged.
 
-	hole    atomic.Bool   // Nothing passes any more, and the end of one side is kept from the other.
-	dead    chan struct{} // Closed when both sides have been reset.
-	once    sync.Once     // Closes dead.
-	readers atomic.Int32  // That have ended.
+	hole               atomic.Bool   // Nothing passes any more, and the end of one side is kept from the other.
+	heardFrom, heardTo atomic.Int64  // Proxy.age: when the last write to the broker began and ended. Only with a Silent in the plan.
+	dead               chan struct{} // Closed when both sides have been reset.
+	once               sync.Once     // Closes dead.
+	readers            atomic.Int32  // That have ended.
 
 	// Guarded by life.mu.
-	doomed   bool // Its end has been decided and is under way behind what was put before.
-	triggers []trigger
-	owed     map[answer]*answers
-	ownID    [3]packet.ID // By Direction: the last Packet Identifier that the proxy itself used.
-	timer    *time.Timer  // Ends a black hole.
+	doomed    bool // Its end has been decided and is under way behind what was put before.
+	triggers  []trigger
+	owed      map[answer]*answers
+	ownID     [3]packet.ID  // By Direction: the last Packet Identifier that the proxy itself used.
+	timer     *time.Timer   // Ends a black hole.
+	keepAlive time.Duration // In force.
+	last      lastHeard     // Only with a Silent in the plan.
+	silence   *muteness     // nil: the client has not been silenced.
 }
 
 // run carries the connection from its CONNECT to its end.
@@ -65,6 +69,7 @@ func (c *conn) judge(l *line, f *packet.Frame, wire []byte) bool {
 	}
 	defer c.life.mu.Unlock()
 	if c.doomed { // Not even an answer to the last packet passes, however quick the peer is.
+		c.overhear(l, f)
 		return true
 	}
 	if f.Type == 0 {
@@ -155,8 +160,10 @@ func later(a, b time.Time) time.Time {
 // carryOut does what the verdict says.
 func (c *conn) carryOut(v *verdict, l *line, f *packet.Frame, wire []byte) {
 	switch {
+	case v.fate == nil && c.reuse(l, f):
 	case v.fate == nil:
 		l.put(wire, v.manner)
+		c.attend(l, f)
 		c.release(l, f)
 	case v.fate.Action.lies():
 		c.lie(v, l, f, wire)
@@ -164,6 +171,7 @@ func (c *conn) carryOut(v *verdict, l *line, f *packet.Frame, wire []byte) {
 		c.proxy.report(v.index, c, l, f)
 		if v.fate.After {
 			l.put(wire, v.manner)
+			c.attend(l, f)
 			wire = nil
 		}
 		c.befall(v, l, wire)
@@ -174,6 +182,8 @@ func (c *conn) carryOut(v *verdict, l *line, f *packet.Frame, wire []byte) {
 func (c *conn) befall(v *verdict, l *line, wire []byte) {
 	f := v.fate
 	switch f.Action {
+	case Silent:
+		c.fallSilent(f)
 	case TakeOver:
 		c.intrude(f.Times)
 		if wire != nil {
@@ -237,6 +247,8 @@ func (c *conn) strike(f *Fault, lasting time.Duration) {
 		}
 	case TakeOver:
 		c.intrude(f.Times)
+	case Silent:
+		c.fallSilent(f)
 	}
 }
 
@@ -274,7 +286,11 @@ func (c *conn) abort() {
 // sourceEnded passes on that the source of l has ended: a FIN as a FIN, a RST as a RST, behind all that came before. In a
 // black hole nothing is passed on: the other side must find out by itself.
 func (c *conn) sourceEnded(l *line, err error) {
+	at := c.proxy.age()
 	c.life.mu.Lock()
+	if c.silence != nil && l.direction == Down {
+		c.silence.brokerEnded(at, err)
+	}
 	c.releaseHeld(l)
 	pass := reset
 	if errors.Is(err, io.EOF) {

@@ -25,7 +25,8 @@ type answers struct {
 type hostage struct {
 	wire  []byte
 	topic string
-	index int // Of the fault.
+	index int  // Of the fault.
+	reuse bool // It is for a Reuse, and goes before its successor.
 	frame packet.Frame
 	timer *time.Timer
 }
@@ -42,6 +43,8 @@ func (c *conn) possible(f *Fault, l *line, frame *packet.Frame) bool {
 	switch f.Action {
 	case Resend:
 		return p.QoS > 0
+	case Reuse:
+		return p.QoS > 0 && l.held == nil
 	case Corrupt:
 		return f.Bytes < len(p.Payload)
 	case Reorder:
@@ -54,7 +57,7 @@ func (c *conn) possible(f *Fault, l *line, frame *packet.Frame) bool {
 func (c *conn) lie(v *verdict, l *line, f *packet.Frame, wire []byte) {
 	var p packet.Publish
 	p.Decode(c.version, f.Flags, f.Body) // possible has seen that it can be.
-	if v.fate.Action == Reorder {
+	if v.fate.Action == Reorder || v.fate.Action == Reuse {
 		c.hold(v, l, f, wire, &p)
 		return
 	}
@@ -133,7 +136,7 @@ func (c *conn) resend(l *line, p packet.Publish, times int) {
 // hold keeps a message back until its successor has passed.
 func (c *conn) hold(v *verdict, l *line, f *packet.Frame, wire []byte, p *packet.Publish) {
 	h := &hostage{
-		wire: append([]byte(nil), wire...), topic: string(p.Topic), index: v.index,
+		wire: append([]byte(nil), wire...), topic: string(p.Topic), index: v.index, reuse: v.fate.Action == Reuse,
 		frame: packet.Frame{Type: f.Type, Flags: f.Flags, Body: append([]byte(nil), f.Body...), Size: f.Size},
 	}
 	h.timer = time.AfterFunc(v.fate.For, c.locked(func() {
@@ -147,7 +150,7 @@ func (c *conn) hold(v *verdict, l *line, f *packet.Frame, wire []byte, p *packet
 // release lets the hostage go if its successor has just passed: then, and only then, is it a reordering.
 func (c *conn) release(l *line, f *packet.Frame) {
 	h := l.held
-	if h == nil || f.Type != packet.PUBLISH {
+	if h == nil || h.reuse || f.Type != packet.PUBLISH {
 		return
 	}
 	var p packet.Publish
@@ -158,6 +161,34 @@ func (c *conn) release(l *line, f *packet.Frame) {
 	h.timer.Stop()
 	l.put(h.wire, manner{})
 	c.proxy.report(h.index, c, l, &h.frame)
+}
+
+// reuse lets a hostage go and its successor right behind it, in one write and with its Packet Identifier, so that the first cannot have been
+// acknowledged when the second comes. The successor's sender hears that it was acknowledged. False: there is none, or this is no successor.
+func (c *conn) reuse(l *line, f *packet.Frame) bool {
+	h := l.held
+	if h == nil || !h.reuse || f.Type != packet.PUBLISH {
+		return false
+	}
+	var first, next packet.Publish
+	first.Decode(c.version, h.frame.Flags, h.frame.Body) // possible has seen that it can be.
+	if next.Decode(c.version, f.Flags, f.Body) != nil || next.QoS != first.QoS {
+		c.releaseHeld(l)
+		return false
+	}
+	l.held = nil
+	h.timer.Stop()
+	c.forge(l, &next)
+	next.ID = first.ID
+	l.put(next.Append(h.wire, c.version), manner{})
+	t := packet.PUBACK
+	if first.QoS == 2 {
+		t = packet.PUBREC
+	}
+	a := c.owe(answer{l.direction.back(), t, first.ID})
+	a.pass, a.keep = a.pass+1, a.keep+1
+	c.proxy.report(h.index, c, l, &h.frame)
+	return true
 }
 
 // releaseHeld lets the hostage go though nothing overtook it, and gives back what it took from the fault's limit.

@@ -191,7 +191,9 @@ func (l *line) write() {
 				return
 			}
 			if !broken && !l.conn.hole.Load() {
+				began := l.conn.proxy.age()
 				broken = l.send(it) != nil
+				l.heard(began)
 			}
 			l.sent(len(it.data))
 			if it.end != nil {
@@ -217,6 +219,14 @@ func (l *line) take() ([]item, bool) {
 		case <-l.conn.dead:
 			return nil, false
 		}
+	}
+}
+
+// heard notes that the broker has heard of the client, by a write that began at an age of the proxy's.
+func (l *line) heard(began time.Duration) {
+	if p := l.conn.proxy; p.silences && l.direction == Up {
+		l.conn.heardFrom.Store(int64(began))
+		l.conn.heardTo.Store(int64(p.age()))
 	}
 }
 

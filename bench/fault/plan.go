@@ -48,7 +48,7 @@ type Fault struct {
 	// What.
 	Action Action
 	Side   Side          // Of Reset and Finish: who is told. The other side is left with a connection to nobody.
-	For    time.Duration // Delay, Pause: how long. BlackHole: until both sides are reset; 0: for ever. Reset, Finish: how long the client is kept out. Slice: between pieces. Reorder: how long to wait for a successor; default 1 s.
+	For    time.Duration // Delay, Pause: how long. BlackHole: until both sides are reset; 0: for ever. Silent: what the broker may take beyond 1.5 times the Keep Alive; default 10 s. Reset, Finish: how long the client is kept out. Slice: between pieces. Reorder, Reuse: how long to wait for a successor; default 1 s.
 	Jitter time.Duration // Delay: ± up to this.
 	Bytes  int           // Cut: how many pass; default half the packet. Slice: of a piece; default 1. Corrupt: which one, from the payload's end; 0 is the last.
 	Rate   int           // Throttle: bytes a second.
@@ -94,6 +94,7 @@ const (
 	Throttle         // The packet passes at Rate.
 	Slice            // The packet passes in pieces of Bytes.
 	TakeOver         // Somebody else connects to the broker with this client's CONNECT, [v5 MQTT-3.1.4-3].
+	Silent           // As BlackHole, until the broker ends the connection or its time for that is over: see Silence.
 
 	// The lies, all about a PUBLISH.
 
@@ -103,11 +104,12 @@ const (
 	Resend    // It arrives, and once more with DUP 1 and the same identifier, as after a broken connection. Not for QoS 0.
 	Reorder   // It arrives after its successor on the same topic.
 	Corrupt   // It arrives with a byte of the payload inverted.
+	Reuse     // Its successor arrives right behind it, with its Packet Identifier. Not for QoS 0.
 )
 
 var actionNames = [...]string{
-	"none", "reset", "finish", "cut", "black hole", "pause", "delay", "throttle", "slice", "take-over",
-	"drop", "forge", "duplicate", "resend", "reorder", "corrupt",
+	"none", "reset", "finish", "cut", "black hole", "pause", "delay", "throttle", "slice", "take-over", "silence",
+	"drop", "forge", "duplicate", "resend", "reorder", "corrupt", "reuse",
 }
 
 func (a Action) String() string { return actionNames[a] }
@@ -123,7 +125,7 @@ func (a Action) lingers() bool { return a == Delay || a == Throttle || a == Slic
 
 // strikes reports whether a needs no packet: it befalls the connection.
 func (a Action) strikes() bool {
-	return a == Reset || a == Finish || a == BlackHole || a == Pause || a == TakeOver
+	return a == Reset || a == Finish || a == BlackHole || a == Pause || a == TakeOver || a == Silent
 }
 
 // reorderFor is how long a message waits for its successor.
@@ -136,8 +138,11 @@ func (f *Fault) withDefaults() {
 	if f.Action.lies() {
 		f.Type = packet.PUBLISH
 	}
-	if f.Action == Reorder && f.For == 0 {
+	if (f.Action == Reorder || f.Action == Reuse) && f.For == 0 {
 		f.For = reorderFor
+	}
+	if f.Action == Silent && f.For == 0 {
+		f.For = SilenceGrace
 	}
 	if f.Action == Slice {
 		f.Bytes = max(f.Bytes, 1)

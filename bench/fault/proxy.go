@@ -22,6 +22,8 @@ type Options struct {
 	// Applied, if not nil, hears of every fault when it is decided, one call at a time, on a goroutine of the proxy. It must not
 	// wait, and not call the Proxy.
 	Applied func(Event)
+	// Judged, likewise, hears of every client that was silenced, when it is known whether the broker noticed.
+	Judged func(Silence)
 }
 
 // A Proxy forwards connections to a broker and commits the faults of a plan on them. It is made disarmed and
@@ -37,6 +39,9 @@ type Proxy struct {
 	network   string
 	broker    string
 	applied   func(Event)
+	judged    func(Silence)
+	born      time.Time
+	silences  bool // There is a Silent in the plan.
 	listener  net.Listener
 	ctx       context.Context // Done when the proxy is being closed.
 	cancel    context.CancelFunc
@@ -46,6 +51,7 @@ type Proxy struct {
 
 	armedAt atomic.Pointer[time.Time] // nil: disarmed.
 	spent   []atomic.Int64            // By fault: how often it was committed.
+	silent  atomic.Int64              // Clients that are silent and not judged yet.
 
 	mu    sync.Mutex
 	lives map[string]*life // Guarded by mu. By Client Identifier.
@@ -60,7 +66,7 @@ func NewProxy(o Options) (*Proxy, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the broker behind the fault proxy: %w", err)
 	}
-	p := &Proxy{network: u.Scheme, broker: u.Host, applied: o.Applied, lives: map[string]*life{}}
+	p := &Proxy{network: u.Scheme, broker: u.Host, applied: o.Applied, judged: o.Judged, born: time.Now(), lives: map[string]*life{}}
 	switch u.Scheme {
 	case "tcp":
 	case "unix":
@@ -72,6 +78,7 @@ func NewProxy(o Options) (*Proxy, error) {
 	for i := range p.plan.Faults {
 		p.plan.Faults[i].withDefaults()
 		p.delays = p.delays || p.plan.Faults[i].Action == Delay
+		p.silences = p.silences || p.plan.Faults[i].Action == Silent
 	}
 	p.spent = make([]atomic.Int64, len(p.plan.Faults))
 	listen := o.Listen
@@ -125,7 +132,7 @@ func (p *Proxy) Disarm() {
 				x.timers[i] = nil
 			}
 		}
-		if c := x.current; c != nil && c.hole.Load() && c.timer == nil {
+		if c := x.current; c != nil && c.hole.Load() && c.timer == nil && c.silence == nil {
 			c.abort()
 		}
 		x.mu.Unlock()
@@ -140,6 +147,12 @@ func (p *Proxy) Counts() []int64 {
 	}
 	return counts
 }
+
+// Silent is how many clients are silent and not judged yet.
+func (p *Proxy) Silent() int { return int(p.silent.Load()) }
+
+// age is the proxy's own clock.
+func (p *Proxy) age() time.Duration { return time.Since(p.born) }
 
 // since is how long the proxy has been armed.
 func (p *Proxy) since() (armed bool, d time.Duration) {
@@ -270,7 +283,7 @@ func (c *conn) introduce(f *packet.Frame, buf []byte) {
 		c.life = c.proxy.life("")
 		return
 	}
-	c.version = p.Version
+	c.version, c.keepAlive = p.Version, time.Duration(p.KeepAlive)*time.Second
 	c.connect = append([]byte(nil), buf[:f.Size]...)
 	if p.HasWill { // An intruder has none: of a client that was thrown out, one will is owed, however many follow each other.
 		p.HasWill, p.Will = false, packet.Will{}

@@ -161,7 +161,12 @@ func TestLies(t *testing.T) {
 		{"acknowledge what the subscriber never saw", fault.Fault{Action: fault.Forge, Direction: fault.Down}, func(q packet.QoS, n int64) classes { return lost(q, n, nil) }},
 		{"duplicate to the subscriber", fault.Fault{Action: fault.Duplicate, Direction: fault.Down}, func(_ packet.QoS, n int64) classes { return classes{result.Dup: n} }},
 		{"duplicate from the publisher", fault.Fault{Action: fault.Duplicate, Direction: fault.Up}, func(_ packet.QoS, n int64) classes { return classes{result.Dup: n} }},
-		{"resend to the subscriber", fault.Fault{Action: fault.Resend, Direction: fault.Down}, resent},
+		{"resend to the subscriber", fault.Fault{Action: fault.Resend, Direction: fault.Down}, func(q packet.QoS, n int64) classes {
+			if q == 2 { // In version 5, which says that it must not be.
+				return classes{result.Resent: n}
+			}
+			return resent(q, n)
+		}},
 		{"resend from the publisher", fault.Fault{Action: fault.Resend, Direction: fault.Up}, resent},
 		{"reorder to the subscriber", fault.Fault{Action: fault.Reorder, Direction: fault.Down}, func(_ packet.QoS, n int64) classes { return classes{result.Reorder: n} }},
 		{"reorder from the publisher", fault.Fault{Action: fault.Reorder, Direction: fault.Up}, func(_ packet.QoS, n int64) classes { return classes{result.Reorder: n} }},

@@ -39,6 +39,7 @@ type patient struct {
 
 // A bug treats a packet: what goes on, what its sender is told; cut: the connection ends.
 type bug struct {
+	connect  func(wire []byte) // nil: it goes on as it is.
 	up, down func(p *patient, f *packet.Frame, m *packet.Publish, wire []byte) (on, back []byte, cut bool)
 }
 
@@ -88,6 +89,9 @@ func (s *sick) serve(client net.Conn) {
 		return
 	}
 	p := s.patient(string(hello.ClientID), hello.Version)
+	if s.bug.connect != nil {
+		s.bug.connect(wire)
+	}
 	broker.Write(wire)
 	var both sync.WaitGroup
 	carry := func(in *frames, to, from net.Conn, treat func(*patient, *packet.Frame, *packet.Publish, []byte) ([]byte, []byte, bool)) {

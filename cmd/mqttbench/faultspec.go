@@ -16,8 +16,8 @@ import (
 // A mishap is one --fault: of the proxy that then stands between clients and broker, or of the broker's process.
 //
 //	FAULT   = WHAT [ "=" VALUE ] { ":" DETAIL }
-//	WHAT    = reset | finish | cut | blackhole | pause | delay | throttle | slice | takeover     what happens to a wire
-//	        | drop | forge | duplicate | resend | reorder | corrupt                              lies about a PUBLISH
+//	WHAT    = reset | finish | cut | blackhole | pause | delay | throttle | slice | takeover | silence     what happens to a wire
+//	        | drop | forge | duplicate | resend | reorder | corrupt | reuse                      lies about a PUBLISH
 //	        | stop | kill | terminate                                                            the broker's process
 //	DETAIL  = PUBLISH | PUBACK | ...                        the packets that count
 //	        | from=WHO | to=WHO | of=WHO                    of whom: publisher, subscriber, client or a pattern such as mb*p7
@@ -52,6 +52,7 @@ var faultWords = map[string]faultWord{
 	"delay":     {action: fault.Delay, value: faultDelay, need: "delay=20ms", always: true},
 	"throttle":  {action: fault.Throttle, value: countIn(func(m *mishap) *int { return &m.fault.Rate }), need: "throttle=50000, bytes a second", always: true},
 	"slice":     {action: fault.Slice, value: countIn(func(m *mishap) *int { return &m.fault.Bytes }), always: true},
+	"silence":   {action: fault.Silent},
 	"takeover":  {action: fault.TakeOver, value: countIn(func(m *mishap) *int { return &m.fault.Times })},
 	"drop":      {action: fault.Drop},
 	"forge":     {action: fault.Forge},
@@ -59,6 +60,7 @@ var faultWords = map[string]faultWord{
 	"resend":    {action: fault.Resend, value: countIn(func(m *mishap) *int { return &m.fault.Times })},
 	"reorder":   {action: fault.Reorder},
 	"corrupt":   {action: fault.Corrupt},
+	"reuse":     {action: fault.Reuse},
 	"stop":      {process: true},
 	"kill":      {process: true},
 	"terminate": {process: true},
@@ -259,6 +261,8 @@ func (m *mishap) lull(payload int) time.Duration {
 	switch {
 	case m.process != "":
 		return m.lasts
+	case f.Action == fault.Silent: // Who is silent is away, and waited for as such.
+		return 0
 	case f.Action == fault.Throttle:
 		return time.Duration(payload) * time.Second / time.Duration(f.Rate)
 	}

@@ -19,14 +19,14 @@ func TestLiars(t *testing.T) {
 	}
 	var list []injection
 	for _, x := range lies() {
-		if strings.HasPrefix(x.name, "QoS 1") && strings.Contains(x.name, " to ") || strings.HasPrefix(x.name, "QoS 2, 7 x forge from") {
+		if strings.HasPrefix(x.name, "QoS 1") && strings.Contains(x.name, " to ") || strings.HasPrefix(x.name, "QoS 2, 7 x forge from") || strings.HasPrefix(x.name, "QoS 2, 7 x reuse") {
 			list = append(list, x)
 		}
 	}
 	var out bytes.Buffer
 	st := &selftest{dir: t.TempDir(), stdout: &out, stderr: io.Discard}
 	st.carryOut(t.Context(), list)
-	for _, lie := range []string{"drop", "duplicate", "reorder", "corrupt", "forge"} {
+	for _, lie := range []string{"drop", "duplicate", "reorder", "corrupt", "forge", "reuse"} {
 		if !strings.Contains(out.String(), " x "+lie) {
 			t.Errorf("nobody told %s", lie)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"mqttbench/bench"
@@ -27,10 +28,12 @@ type mishaps struct {
 	lull    time.Duration // For how long they may hold everything up.
 
 	ended chan struct{} // Closed when the measured part is over: nothing begins any more.
+	busy  atomic.Bool   // One of the process is under way, or has failed.
 
 	mu       sync.Mutex
-	events   []bench.Event // Guarded by mu. Those that nobody has taken yet.
-	befallen map[int]int64 // Guarded by mu. By place, of the process: how often.
+	events   []bench.Event   // Guarded by mu. Those that nobody has taken yet.
+	befallen map[int]int64   // Guarded by mu. By place, of the process: how often.
+	silences []bench.Silence // Guarded by mu. Those that have been judged.
 }
 
 // ofProcess are the faults of the broker's process, by time.
@@ -64,7 +67,7 @@ func (s *settings) newMishaps(ctx context.Context, t *target) (*mishaps, error) 
 		return m, nil
 	}
 	var err error
-	if m.proxy, err = fault.NewProxy(fault.Options{Broker: t.url, Plan: plan, Applied: m.applied}); err != nil {
+	if m.proxy, err = fault.NewProxy(fault.Options{Broker: t.url, Plan: plan, Applied: m.applied, Judged: m.judged}); err != nil {
 		return nil, inputError{fmt.Errorf("--fault: %w", err)}
 	}
 	t.url = m.proxy.URL()
@@ -81,8 +84,11 @@ func (m *mishaps) arrange(cfg *bench.Config) {
 		}
 		m.measuring(begins)
 	}
-	if m.process != nil {
-		cfg.BrokerGone = m.gone
+	if m.proxy != nil {
+		cfg.Silences, cfg.Unanswered = m.silent, m.unanswered
+	}
+	if len(m.toCome) > 0 {
+		cfg.BrokerGone, cfg.UnderWay = m.gone, m.busy.Load
 	}
 }
 
@@ -168,6 +174,7 @@ func (m *mishaps) befallProcess() {
 			return
 		}
 		began := time.Now()
+		m.busy.Store(true)
 		if err := m.befall(x); err != nil {
 			m.gone <- fmt.Errorf("--fault %s: %w", x.text, err)
 			return
@@ -176,6 +183,7 @@ func (m *mishaps) befallProcess() {
 		m.mu.Lock()
 		m.befallen[x.place]++
 		m.mu.Unlock()
+		m.busy.Store(false)
 	}
 }
 

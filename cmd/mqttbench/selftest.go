@@ -305,6 +305,8 @@ func lies() (all []injection) {
 		}
 	}
 	add(1, "resend", "to", string(result.Dup))
+	add(1, "reuse", "to", string(result.IDReused))
+	add(2, "reuse", "to", string(result.IDReused))
 	return all
 }
 

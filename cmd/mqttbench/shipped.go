@@ -19,12 +19,15 @@ var shippedScenarios = []struct{ profile, small string }{
 	{"persistent-session", "--publishers 20 --subscribers 20 --rate 200 --offline-at 500ms --offline-for 1500ms --duration 3s"},
 	{"handshake-cut", "--publishers 5 --subscribers 5 --rate 200 --duration 2s"},
 	{"reconnect-churn", "--publishers 20 --subscribers 20 --rate 200 --duration 3s"},
+	{"flapping", "--publishers 20 --subscribers 20 --rate 400 --flap 40 --duration 3s"},
+	{"offline-windows", "--publishers 20 --subscribers 20 --rate 200"},
 	{"will-storm", "--publishers 50 --rate 50 --offline-at 500ms --offline-for 2500ms --duration 4s"},
 	{"retained-flood", "--publishers 100 --rate 100 --warmup 1500ms --duration 3s"},
 	{"shared-skew", "--publishers 20 --rate 800 --duration 3s"},
 	{"wildcard-storm", "--publishers 50 --subscribers 50 --rate 500 --duration 2s"},
 	{"connection-storm", "--publishers 10 --subscribers 300 --offline-at 1s --duration 3s"},
 	{"slow-consumer", "--duration 3s"},
+	{"half-open", "--publishers 5 --subscribers 5 --rate 50 --duration 2s"},
 	{"qos-tradeoff", "--publishers 20 --subscribers 20 --rate 200 --duration 1500ms"},
 }
 
@@ -164,6 +167,12 @@ func (t *shippedTable) cell(broker string, r *result.Run, err error) string {
 	}
 	if x := s.Sessions; x != nil {
 		parts = append(parts, fmt.Sprintf("sessions %d/%d, kept %d", x.Present, x.Returned, x.Kept))
+	}
+	if x := s.TakeOvers; x != nil {
+		parts = append(parts, fmt.Sprintf("taken over %d/%d", x.Closed, x.Granted))
+	}
+	if x := s.Flaps; x != nil {
+		parts = append(parts, fmt.Sprintf("unsubscribed %d, unasked %d", x.Unsubscribed, x.Unasked))
 	}
 	if x := s.Wills; x != nil {
 		parts = append(parts, fmt.Sprintf("wills %d/%d", x.Received, x.Expected))

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mqttbench/bench/result"
+)
+
+// TestHalfOpen: a client whose cable is pulled is noticed by our broker, which says why in version 5; and a broker that never looks is found out, with the
+// client, its connection and the last packet that it heard.
+func TestHalfOpen(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a Keep Alive has to pass")
+	}
+	t.Parallel()
+	run := func(t *testing.T, flags ...string) (*result.Run, int, string) {
+		out := filepath.Join(t.TempDir(), "run")
+		code, stdout, stderr := mqttbench(t.Context(), append([]string{
+			"--qos", "1", "--clients", "4", "--rate", "100", "--keep-alive", "1s", "--clean-session=false", "--warmup", "0s", "--duration", "500ms",
+			"--quiet", "--charts=false", "--out", out,
+		}, flags...)...)
+		r, err := result.Read(out)
+		if err != nil {
+			t.Fatalf("exit code %d, %v\n%s%s", code, err, stdout, stderr)
+		}
+		return r, code, stdout
+	}
+	t.Run("noticed", func(t *testing.T) {
+		t.Parallel()
+		r, code, stdout := run(t, "--mqtt", "5", "--fault", "silence:of=mb*p0:at=100ms", "--fault", "silence:of=mb*s1:at=100ms")
+		if code == exitBroken || len(r.Summary.Silences) != 2 {
+			t.Fatalf("exit code %d, %+v\n%s", code, r.Summary.Silences, stdout)
+		}
+		for _, x := range r.Summary.Silences {
+			if x.Noticed != result.SilenceNoticed && x.Noticed != result.SilenceUnknown || x.Reason != result.KeepAliveTimeout || x.End == "" || x.KeepAlive != 1 || x.Waited < 0.5 || x.Last == "" || x.Since <= 0 {
+				t.Errorf("%+v", x)
+			}
+		}
+		if !strings.Contains(stdout, "2 clients fell silent, with a Keep Alive of 1 s: noticed ") {
+			t.Error(stdout)
+		}
+	})
+	t.Run("unnoticed", func(t *testing.T) {
+		t.Parallel()
+		url, _ := newBroker(t, 0)
+		never := bug{connect: func(wire []byte) { wire[10], wire[11] = 0, 0 }} // Keep Alive, behind the 10 bytes before it.
+		r, code, stdout := run(t, "--broker", newSick(t, url, never), "--fault", "silence:of=mb*p0:at=100ms:for=100ms")
+		if len(r.Summary.Silences) != 1 {
+			t.Fatalf("%+v\n%s", r.Summary.Silences, stdout)
+		}
+		x := r.Summary.Silences[0]
+		if x.Noticed == result.SilenceUnknown {
+			t.Skipf("this machine stood still: %+v", x)
+		}
+		c := r.Summary.Contracts[0]
+		if code != exitBroken || c.Count(result.HalfOpen) != 1 || len(c.Findings) != 1 || x.Noticed != result.SilenceUnnoticed {
+			t.Fatalf("exit code %d, %+v, %+v\n%s", code, c.Findings, x, stdout)
+		}
+		o := c.Findings[0].First[0]
+		if !strings.HasSuffix(o.Client, "p0") || o.SeenConnection != 1 || o.Seen <= o.At || o.SeenID != x.LastID ||
+			!strings.Contains(o.Text, "the broker heard P") || !strings.Contains(o.Text, "the Keep Alive is 1 s, so it had 1.5 s, and 0.1 s of grace") {
+			t.Errorf("%+v", o)
+		}
+		if !strings.Contains(stdout, "half-open: client "+o.Client+", at ") {
+			t.Error(stdout)
+		}
+	})
+}
