@@ -368,7 +368,8 @@ func (r *run) settle(ctx context.Context, patience time.Duration) error {
 	var delivery, answer time.Time
 	for time.Now().Before(until) {
 		now, at := r.drainState(), time.Now()
-		if now.done() {
+		busy := r.cfg.UnderWay != nil && r.cfg.UnderWay()
+		if now.done() && !busy {
 			return nil
 		}
 		if now.tally.Delivered != last.tally.Delivered {
@@ -379,7 +380,7 @@ func (r *run) settle(ctx context.Context, patience time.Duration) error {
 		}
 		// Time in which this process did not get to look says nothing about the broker.
 		quiet += min(at.Sub(looked), 5*drainPoll)
-		if looked = at; now != last {
+		if looked = at; now != last || busy {
 			last, quiet = now, 0
 		}
 		if now.online == r.all && quiet > r.cfg.Lull+max(quietFor, r.log.tail()) {

@@ -36,7 +36,7 @@ type childOptions struct {
 	Pprof  string // Address for live profiles; "": none.
 	Kind   string // "": the built-in broker; or one of aids, and then Pprof and Alone are not for it.
 	Data   string // Folder that its sessions are kept in; "": in memory.
-	Alone  bool   // It says nothing, obeys nothing and lives until it is killed, or its parent has gone.
+	Alone  bool   // It says nothing, obeys signals and nothing else, and ends when its parent has gone.
 }
 
 // A child is the parent's side.
@@ -146,7 +146,7 @@ func (c *child) stop() {
 }
 
 // runChild is the child's side: the whole life of a built-in broker.
-func runChild(arg string, stdin io.Reader, stdout, stderr io.Writer) int {
+func runChild(ctx context.Context, arg string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var o childOptions
 	if err := json.Unmarshal([]byte(arg), &o); err != nil {
 		fmt.Fprintf(stderr, "mqttbench: the built-in broker's options: %v\n", err)
@@ -174,21 +174,25 @@ func runChild(arg string, stdin io.Reader, stdout, stderr io.Writer) int {
 		servePprof(o.Pprof, stderr)
 	}
 	if o.Alone {
-		awaitOrphaned()
-		return 0
+		awaitOrphaned(ctx)
+	} else {
+		fmt.Fprintf(stdout, "listening %s\n", announcement(s.Addrs()[0], authority))
+		obey(stdin, stdout)
 	}
-	fmt.Fprintf(stdout, "listening %s\n", announcement(s.Addrs()[0], authority))
-	obey(stdin, stdout)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	s.Shutdown(ctx)
 	return 0
 }
 
-// awaitOrphaned waits until the parent has gone.
-func awaitOrphaned() {
+// awaitOrphaned waits until the parent has gone, or a signal ends ctx.
+func awaitOrphaned(ctx context.Context) {
 	for parent := os.Getppid(); os.Getppid() == parent; {
-		time.Sleep(time.Second)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

@@ -178,3 +178,24 @@ func TestPauseOverTheEnd(t *testing.T) {
 		t.Errorf("%+v, %+v", c, r.Summary.Faults)
 	}
 }
+
+// TestTerminated: a broker that is asked to end does, and comes back; the run waits for that, however late it began.
+func TestTerminated(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "run")
+	code, stdout, stderr := mqttbench(t.Context(), "--quiet", "--charts=false", "--tolerate-noise", "--qos", "2", "--clean-session=false", "--durable", "--clients", "2", "--rate", "100",
+		"--warmup", "0s", "--duration", "700ms", "--out", dir, "--fault", "terminate:at=200ms:for=600ms")
+	r, err := result.Read(dir)
+	if err != nil {
+		t.Fatalf("exit code %d, %v\n%s%s", code, err, stdout, stderr)
+	}
+	lasts := 0.0
+	for _, e := range r.Events {
+		if e.Kind == result.EventFault {
+			lasts = e.Until - e.At
+		}
+	}
+	if c := r.Summary.Contracts[0]; !c.Kept() || c.Delivered != c.Expected || r.Summary.Faults[0].Count != 1 || lasts < 0.6 {
+		t.Errorf("%+v, %+v, it lasted %v s", c, r.Summary.Faults, lasts)
+	}
+}

@@ -59,7 +59,7 @@ var commands = map[string]func(ctx context.Context, args []string, stdout, stder
 // run is the whole program.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 2 && args[0] == childCommand {
-		return runChild(args[1], stdin, stdout, stderr)
+		return runChild(ctx, args[1], stdin, stdout, stderr)
 	}
 	command := runCommand
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
