@@ -80,8 +80,8 @@ func costCurveFigure(c *result.Comparison) *figure {
 				"Hollow red: promised deliveries are missing. Hollow: not a valid run." + floorText(known),
 			compareFooter(c),
 		},
-		height: 310,
-		draw:   func(cv draw.Canvas) { drawCostCurve(cv, all, highest, most) },
+		height: 310, narrow: 290,
+		draw: func(cv draw.Canvas) { drawCostCurve(cv, all, highest, most) },
 	}
 }
 
@@ -95,7 +95,7 @@ func perDelivered(r *result.Run) float64 {
 func drawCostCurve(cv draw.Canvas, all []*series, highest, most float64) {
 	var names []string
 	for _, s := range all {
-		names = append(names, shorten(lettering(labelSize, black), s.label, 150))
+		names = append(names, shorten(lettering(labelSize, black), s.label, lineRoom(cv, 150)))
 	}
 	cv.Max.Y -= 16
 	p := newPanel(cv, fromZero(most, number), fromZero(highest, seconds), labelRoom(names...))
@@ -125,7 +125,7 @@ func costRows(name, title, subtitle string, cpu, memory []row, caption, foot str
 	each := vg.Length(len(cpu)*rowHeight + rowsExtra)
 	return &figure{
 		name: name, title: title, subtitle: subtitle, caption: []string{caption, foot},
-		height: 112 + 2*each,
+		height: 112 + 2*each, narrow: 112 + 2*(each+vg.Length(len(cpu)*extraRow)),
 		draw: func(c draw.Canvas) {
 			key(c, []lineLabel{{text: "user", color: userColor}, {text: "system", color: systemColor}})
 			c.Max.Y -= 18

@@ -3,12 +3,9 @@ package report
 import (
 	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,8 +19,9 @@ import (
 // A Family is a set of workloads that ask one question, each carried out at least once against one broker: what each of them costs, how
 // fast it is, and what it lost, repeated or kept, side by side. Its workloads differ on purpose, so nothing is tested for a difference.
 type Family struct {
-	Name    string // Of the profile.
-	Members []result.Workset
+	Name        string // Of the profile.
+	Members     []result.Workset
+	Differences []result.Difference // Minor ones, as result.OneMachine has them.
 }
 
 // FamilyName is what the files of a family are called in its folder, without an extension.
@@ -31,21 +29,22 @@ const FamilyName = "family"
 
 // trade is what became of one workload.
 type trade struct {
-	name, link string // Of "lossy/q1-q0", the last part and the first.
-	runs       []*result.Run
+	name           string // What tells it from those that it stands with: "QoS 1 → 0".
+	under, heading string // What it stands under, for a table and for people: "lossy", "lossy link".
+	where          string // The same in a sentence: "on the lossy link".
+	runs           []*result.Run
 
 	expected, delivered, lost, duplicates int64 // Over all runs, warm-up and probe included: what the ledger has.
+	present, returned                     int64 // Sessions that the broker still had, of those that came back for them.
 	broken                                bool
+	closed                                bool // As fast as it goes: it has a throughput, and no latency to speak of.
 	validity                              result.Validity
 }
 
 // tradeOf adds up the runs of a workload.
 func tradeOf(set result.Workset) trade {
-	t := trade{name: set.Name, runs: set.Runs, validity: (&result.Group{Runs: set.Runs}).Validity()}
-	if link, name, ok := strings.Cut(set.Name, "/"); ok {
-		t.link, t.name = link, name
-	}
-	t.name = levels(t.name)
+	t := trade{runs: set.Runs, validity: (&result.Group{Runs: set.Runs}).Validity(), closed: set.Runs[0].Manifest.Workload.Load == "closed"}
+	t.place(set.Name)
 	for _, r := range set.Runs {
 		t.broken = t.broken || r.Summary.Outcome == result.Broken || r.Summary.Outcome == result.Failed
 		for i := range r.Summary.Contracts {
@@ -54,12 +53,39 @@ func tradeOf(set result.Workset) trade {
 			t.lost += c.Missing()
 			t.duplicates += c.Count(result.Dup) + c.Count(result.DupLegal)
 		}
+		if x := r.Summary.Sessions; x != nil {
+			t.present, t.returned = t.present+x.Present, t.returned+x.Returned
+		}
 	}
 	return t
 }
 
-// levels turns "q1-q0" into "QoS 1 → 0": of the publisher, and of the subscriber.
+// flatOut ends the name of a link on which there is no schedule.
+const flatOut = "-flat-out"
+
+// place finds out from the name of a workload where it stands: "lossy/q1-q0", "lossy-flat-out/q1-q1", "qos-1-persistent".
+func (t *trade) place(name string) {
+	t.name = name
+	link, level, ok := strings.Cut(name, "/")
+	if ok {
+		t.name, t.under, t.heading, t.where = levels(level), link, link+" link", "on the "+link+" link"
+		if good, ok := strings.CutSuffix(link, flatOut); ok {
+			t.under, t.heading, t.where = good+", flat out", good+" link, as fast as it goes", "on the "+good+" link, as fast as it goes,"
+		}
+		return
+	}
+	for _, session := range []string{"clean", "persistent"} {
+		if level, ok := strings.CutSuffix(name, "-"+session); ok {
+			t.name, t.under, t.heading, t.where = levels(level), session, session+" sessions", "with "+session+" sessions"
+		}
+	}
+}
+
+// levels turns "q1-q0" into "QoS 1 → 0": of the publisher, and of the subscriber; and "qos-1" into "QoS 1".
 func levels(name string) string {
+	if level, ok := strings.CutPrefix(name, "qos-"); ok && len(level) == 1 {
+		return "QoS " + level
+	}
 	pub, sub, ok := strings.Cut(name, "-")
 	if ok && len(pub) == 2 && len(sub) == 2 && pub[0] == 'q' && sub[0] == 'q' {
 		return "QoS " + pub[1:] + " → " + sub[1:]
@@ -68,13 +94,20 @@ func levels(name string) string {
 }
 
 // median of a metric over the runs of a workload; NaN if none has it.
-func (t *trade) median(metric string) float64 {
-	return middle(&result.Group{Runs: t.runs}, func(r *result.Run) float64 {
-		if v, ok := result.Metrics[metricIndex(metric)].Of(r); ok {
+func (t *trade) median(metric string) float64 { return t.estimate(metric).Median }
+
+// estimate is the median with its interval; N 0 if no run has the metric.
+func (t *trade) estimate(metric string) result.Estimate {
+	m := &result.Metrics[metricIndex(metric)]
+	if m.Latency && t.closed {
+		return result.Median(nil)
+	}
+	return result.Median(having(&result.Group{Runs: t.runs}, func(r *result.Run) float64 {
+		if v, ok := m.Of(r); ok {
 			return v
 		}
 		return math.NaN()
-	})
+	}))
 }
 
 func (t *trade) verdict() string {
@@ -89,26 +122,71 @@ func (t *trade) verdict() string {
 	return "kept"
 }
 
+// arrived is the part of what was owed that was delivered.
+func (t *trade) arrived() string {
+	if t.expected == 0 {
+		return "-"
+	}
+	return percent(float64(t.delivered) / float64(t.expected))
+}
+
+// sessions are those that the broker had kept, of those that came back.
+func (t *trade) sessions() string {
+	if t.returned == 0 {
+		return "-"
+	}
+	return count(t.present) + "/" + count(t.returned)
+}
+
 // tradeColumns are those of the table, the page and the chart.
 var tradeColumns = []struct{ head, metric, unit string }{
 	{"CPU/msg", "CPU per delivered", "s"},
-	{"packets/msg", "packets per delivered", ""},
-	{"wire/msg", "wire bytes per delivered", "bytes"},
+	{"packets", "packets per delivered", ""},
+	{"wire", "wire bytes per delivered", "bytes"},
 	{"p50", "p50", "s"},
 	{"p99", "p99", "s"},
 	{"rate", "delivered rate", "1/s"},
 }
 
-func (t *trade) cells() (all []string) {
+// tradeHeads name the columns of a family; sessions only where some came back.
+func tradeHeads(all []trade) (heads []string) {
+	for _, c := range tradeColumns {
+		heads = append(heads, c.head)
+	}
+	heads = append(heads, "arrived", "lost", "repeated")
+	if anyReturned(all) {
+		heads = append(heads, "sessions")
+	}
+	return heads
+}
+
+func anyReturned(all []trade) bool {
+	return slices.ContainsFunc(all, func(t trade) bool { return t.returned > 0 })
+}
+
+// cells are the texts below the heads. What is not to be compared stands in parentheses, as everywhere.
+func (t *trade) cells(sessions bool) (all []string) {
 	for _, c := range tradeColumns {
 		v := t.median(c.metric)
 		if math.IsNaN(v) {
 			all = append(all, "-")
 			continue
 		}
-		all = append(all, quantity(v, c.unit))
+		all = append(all, t.doubted(c.metric, quantity(v, c.unit)))
 	}
-	return append(all, count(t.lost), count(t.duplicates))
+	all = append(all, t.arrived(), count(t.lost), count(t.duplicates))
+	if sessions {
+		all = append(all, t.sessions())
+	}
+	return all
+}
+
+// doubted puts a figure in parentheses that is not to be compared: any of an invalid run, a latency of a noisy one.
+func (t *trade) doubted(metric, text string) string {
+	if t.validity == result.ValidityInvalid || t.validity == result.ValidityNoisy && result.Metrics[metricIndex(metric)].Latency {
+		return "(" + text + ")"
+	}
+	return text
 }
 
 func (f *Family) trades() (all []trade) {
@@ -117,7 +195,26 @@ func (f *Family) trades() (all []trade) {
 			all = append(all, tradeOf(set))
 		}
 	}
+	// What stands together is together, in whatever order it was read; what has no schedule comes last.
+	order := headings(all)
+	rank := func(t trade) int {
+		if t.closed {
+			return len(order) + slices.Index(order, t.heading)
+		}
+		return slices.Index(order, t.heading)
+	}
+	slices.SortStableFunc(all, func(a, b trade) int { return rank(a) - rank(b) })
 	return all
+}
+
+// headings are the places in which workloads stand, each once.
+func headings(all []trade) (places []string) {
+	for _, t := range all {
+		if !slices.Contains(places, t.heading) {
+			places = append(places, t.heading)
+		}
+	}
+	return places
 }
 
 // Several reports whether there is anything to set beside each other.
@@ -133,26 +230,22 @@ func FamilyTable(w io.Writer, f *Family, width int, color bool) error {
 	for _, x := range all {
 		names = max(names, columns(x.name)+2)
 	}
-	heads := []string{}
-	for _, c := range tradeColumns {
-		heads = append(heads, c.head)
-	}
-	heads = append(heads, "lost", "repeated")
+	heads := tradeHeads(all)
 	each := min(tradeWidth, max(9, (t.width-names-12)/len(heads)))
 	head := pad(f.Name, names)
 	for _, h := range heads {
 		head += padLeft(h, each)
 	}
 	t.line(t.paint(bold, head+"  verdict"))
-	link := ""
+	heading := ""
 	for i := range all {
 		x := &all[i]
-		if x.link != link {
-			link = x.link
-			t.line(t.paint(dim, link))
+		if x.heading != heading {
+			heading = x.heading
+			t.line(t.paint(dim, heading))
 		}
 		line := pad(x.name, names)
-		for _, c := range x.cells() {
+		for _, c := range x.cells(anyReturned(all)) {
 			line += padLeft(c, each)
 		}
 		mark := green
@@ -170,140 +263,20 @@ func FamilyTable(w io.Writer, f *Family, width int, color bool) error {
 	return t.err
 }
 
-// familyNotes say how to read it.
-func familyNotes(f *Family) []string {
-	all := f.trades()
-	runs := 0
-	for _, x := range all {
-		runs += len(x.runs)
-	}
-	notes := []string{
-		"CPU is the broker's. Packets and bytes are MQTT's, both directions, publishers and subscribers together, as the clients counted them. Response times count from the instant a message was due.",
-		"Lost: owed by the plan and never seen; QoS 0 may. Repeated: delivered more than once; QoS 1 may, after a connection broke. Both are counts of the ledger over the whole of each run.",
-	}
-	if runs == len(all) {
-		return append(notes, "One run of each: nothing is known of the spread between runs (--repeat 6 for intervals).")
-	}
-	return append(notes, fmt.Sprintf("Medians of %d runs in all.", runs))
-}
-
-// SaveFamily writes the page, the chart and the table of a family into its folder.
-func SaveFamily(dir string, f *Family) (page string, err error) {
-	fig := familyFigure(f)
-	if fig == nil {
-		return "", nil
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	_, drawn := fig.save(dir)
-	page = filepath.Join(dir, ReportFile)
-	p, undrawn := familyPage(f, fig, dir)
-	data, err := p.render()
-	if err == nil {
-		err = result.WriteFile(page, data)
-	}
-	return page, errors.Join(drawn, undrawn, err)
-}
-
-// familyPage is the report of a family.
-func familyPage(f *Family, fig *figure, base string) (*page, error) {
-	p := newPage("family")
-	all := f.trades()
-	var runs []*result.Run
-	for _, x := range all {
-		runs = append(runs, x.runs...)
-	}
-	first := &runs[0].Manifest
-	p.Title = fmt.Sprintf("%s: %s", f.Name, plural(int64(len(all)), "workload"))
-	p.Subtitle = first.Broker.Label() + " · " + machine(first)
-	p.Badge = badge(&result.Group{Runs: runs})
-	for _, text := range familyText(all) {
-		p.Verdict = append(p.Verdict, sentence{Class: "plain", Text: text})
-	}
-	t := &table{Head: texts("", "link")}
-	for _, c := range tradeColumns {
-		t.Head = append(t.Head, cell{Text: c.head, Title: c.metric})
-	}
-	t.Head = append(t.Head, texts("lost", "repeated", "verdict")...)
-	for i := range all {
-		x := &all[i]
-		target := filepath.Join(x.runs[0].Dir, ReportFile)
-		if _, ok := linkFile(base, target, false); !ok {
-			target = filepath.Join(x.runs[0].Dir, result.ResultFile)
-		}
-		row := []cell{{Text: x.name, Link: link(base, target)}, {Text: x.link}}
-		for _, text := range x.cells() {
-			row = append(row, cell{Text: text})
-		}
-		class := "good"
-		if x.broken || x.validity == result.ValidityInvalid {
-			class = "bad"
-		} else if x.validity == result.ValidityNoisy {
-			class = "doubt"
-		}
-		t.Rows = append(t.Rows, append(row, cell{Text: x.verdict(), Class: class}))
-	}
-	p.Tables["family"] = t
-	p.Legend = familyNotes(f)
-	p.environment(first)
-	return p, p.draw(fig, false)
-}
-
-// familyText says in words what the figures say, as far as the names of the workloads are levels of QoS.
-func familyText(all []trade) (parts []string) {
-	at := func(link, name string) *trade {
-		i := slices.IndexFunc(all, func(t trade) bool { return t.link == link && t.name == name })
-		if i < 0 {
-			return nil
-		}
-		return &all[i]
-	}
-	var links []string
-	for _, t := range all {
-		if !slices.Contains(links, t.link) {
-			links = append(links, t.link)
-		}
-	}
-	for _, link := range links {
-		base := at(link, "QoS 0 → 0")
-		for _, level := range []string{"1", "2"} {
-			x := at(link, "QoS "+level+" → "+level)
-			if base == nil || x == nil {
-				continue
-			}
-			cpu, packets := x.median("CPU per delivered")/base.median("CPU per delivered"), x.median("packets per delivered")/base.median("packets per delivered")
-			text := fmt.Sprintf("On the %s link QoS %s", link, level)
-			if !math.IsNaN(cpu) {
-				text += fmt.Sprintf(" costs the broker %.2f times the CPU time of QoS 0", cpu)
-			}
-			if !math.IsNaN(packets) {
-				text += fmt.Sprintf(" and %.2f times the packets", packets)
-			}
-			parts = append(parts, text+fmt.Sprintf("; it lost %s of %s and repeated %s, where QoS 0 lost %s and repeated %s.",
-				count(x.lost), count(x.expected), count(x.duplicates), count(base.lost), count(base.duplicates)))
-		}
-	}
-	if parts == nil {
-		return []string{plural(int64(len(all)), "workload") + ", side by side."}
-	}
-	return parts
-}
-
 // familyFigure is a row for each workload, and a scale for each thing that it costs or does.
 func familyFigure(f *Family) *figure {
-	all := f.trades()
+	all := f.paced()
 	if len(all) < 2 {
 		return nil
 	}
 	const lane, heading = 14, 18
 	height := vg.Length(4)
-	link := "none"
+	above := ""
 	for _, x := range all {
-		if x.link != link && x.link != "" {
+		if x.heading != above && x.heading != "" {
 			height += heading
 		}
-		link = x.link
+		above = x.heading
 		height += lane
 	}
 	var runs []*result.Run
@@ -321,10 +294,21 @@ func familyFigure(f *Family) *figure {
 		caption: []string{
 			spread + " CPU: the broker's, per delivered message. Packets, bytes: MQTT's, both directions, per delivered message. Response time, from the instant a message was due: p50 (filled) and p99 (ring), " +
 				"logarithmic. Lost: owed and never seen, of all that was owed. Repeated: delivered again. Noisy runs: latencies do not compare." + linkFaults(all),
-			familyFooter(runs),
+			familyFooter(f, runs),
 		},
-		height: height + 150,
-		draw:   func(c draw.Canvas) { drawFamily(c, all, height, lane, heading) },
+		height: height + 150, narrow: 2*height + 176,
+		draw: func(c draw.Canvas) {
+			scales := tradeScales()
+			if !isNarrow(c) {
+				drawFamily(c, all, scales, height, lane, heading)
+				return
+			}
+			upper, lower := c, c
+			upper.Min.Y = (c.Min.Y + c.Max.Y) / 2
+			lower.Max.Y = upper.Min.Y
+			drawFamily(upper, all, scales[:3], height, lane, heading)
+			drawFamily(lower, all, scales[3:], height, lane, heading)
+		},
 	}
 }
 
@@ -333,8 +317,8 @@ func linkFaults(all []trade) (text string) {
 	seen := map[string]bool{"": true}
 	for _, x := range all {
 		f := x.runs[0].Manifest.Workload.Faults
-		if !seen[f] && x.link != "" {
-			text += fmt.Sprintf(" The %s link: --fault %s.", x.link, strings.ReplaceAll(f, " ", " --fault "))
+		if !seen[f] && x.heading != "" {
+			text += fmt.Sprintf(" The %s: --fault %s.", x.heading, strings.ReplaceAll(f, " ", " --fault "))
 		}
 		seen[f] = true
 	}
@@ -342,63 +326,69 @@ func linkFaults(all []trade) (text string) {
 }
 
 // familyFooter is the environment of workloads that differ.
-func familyFooter(runs []*result.Run) string {
+func familyFooter(f *Family, runs []*result.Run) string {
 	m := &runs[0].Manifest
 	validity := (&result.Group{Runs: runs}).Validity()
 	parts := []string{strings.TrimSpace("mqttbench " + m.Tool.Version + " " + m.Tool.Commit), m.Broker.Label(), machine(m), "MQTT " + m.Workload.MQTTVersion + " over " + m.Workload.Transport,
 		fmt.Sprintf("%s, %s", plural(int64(m.Workload.Publishers), "publisher"), plural(int64(m.Workload.Subscribers), "subscriber")),
 		fmt.Sprintf("%s of %s", plural(int64(len(runs)), "run"), seconds(runs[0].Summary.Measured.Seconds)), "validity " + string(validity), m.Start.UTC().Format("2006-01-02 15:04 UTC")}
+	if len(f.Differences) > 0 {
+		parts = append(parts, "of the first; others differ in "+fieldsOf(f.Differences))
+	}
 	return strings.Join(parts, " · ")
 }
 
 // A tradeScale is a column of the figure.
 type tradeScale struct {
 	title string
+	part  vg.Length // Of the width, as compared with the others.
 	of    func(*trade) float64
 	text  func(*trade, float64) string
+	wrong bool // What it counts ought not to be.
 }
 
-func drawFamily(c draw.Canvas, all []trade, height vg.Length, lane, heading vg.Length) {
+// tradeScales are the columns of the figure.
+func tradeScales() []tradeScale {
+	metric := func(title string, part vg.Length, name, unit string) tradeScale {
+		return tradeScale{title: title, part: part, of: func(x *trade) float64 { return x.median(name) }, text: func(_ *trade, v float64) string { return quantity(v, unit) }}
+	}
+	counted := func(title string, n func(*trade) int64) tradeScale {
+		return tradeScale{title: title, part: 0.8, wrong: true, of: func(x *trade) float64 { return float64(n(x)) / math.Max(1, float64(x.expected)) },
+			text: func(x *trade, _ float64) string { return count(n(x)) }}
+	}
+	return []tradeScale{
+		metric("CPU per message", 1, "CPU per delivered", "s"),
+		metric("packets", 0.8, "packets per delivered", ""),
+		metric("bytes on the wire", 1, "wire bytes per delivered", "bytes"),
+		{title: "response time", part: 1.5},
+		counted("lost", func(x *trade) int64 { return x.lost }),
+		counted("repeated", func(x *trade) int64 { return x.duplicates }),
+	}
+}
+
+func drawFamily(c draw.Canvas, all []trade, scales []tradeScale, height vg.Length, lane, heading vg.Length) {
 	style := lettering(tickSize, black)
 	names := vg.Length(40)
 	for _, x := range all {
 		names = max(names, style.Width(x.name)+10)
 	}
 	names = min(names, 120)
-	metric := func(name, unit string) (func(*trade) float64, func(*trade, float64) string) {
-		return func(x *trade) float64 { return x.median(name) }, func(_ *trade, v float64) string { return quantity(v, unit) }
-	}
-	share := func(n func(*trade) int64) func(*trade) float64 {
-		return func(x *trade) float64 { return float64(n(x)) / math.Max(1, float64(x.expected)) }
-	}
-	cpu, cpuText := metric("CPU per delivered", "s")
-	packets, packetsText := metric("packets per delivered", "")
-	wireBytes, bytesText := metric("wire bytes per delivered", "bytes")
-	scales := []tradeScale{
-		{title: "CPU per message", of: cpu, text: cpuText},
-		{title: "packets", of: packets, text: packetsText},
-		{title: "bytes on the wire", of: wireBytes, text: bytesText},
-		{title: "response time"},
-		{title: "lost", of: share(func(x *trade) int64 { return x.lost }), text: func(x *trade, _ float64) string { return count(x.lost) }},
-		{title: "repeated", of: share(func(x *trade) int64 { return x.duplicates }), text: func(x *trade, _ float64) string { return count(x.duplicates) }},
-	}
 	const gap = 10
-	widths := []vg.Length{1, 0.8, 1, 1.5, 0.8, 0.8}
 	total := vg.Length(0)
-	for _, w := range widths {
-		total += w
+	for _, s := range scales {
+		total += s.part
 	}
 	unit := (c.Max.X - c.Min.X - names - gap*vg.Length(len(scales))) / total
 	top := c.Max.Y - 16
 	rowY := make([]vg.Length, len(all))
-	y, last := top, "none"
+	y, last := top, ""
 	for i, x := range all {
-		if x.link != last && x.link != "" {
+		if x.heading != last && x.heading != "" {
 			y -= heading
-			c.FillText(placed(boldLettering(tickSize, black), draw.XLeft, draw.YBottom), vg.Point{X: c.Min.X, Y: y + 3}, x.link+" link")
+			c.FillText(placed(boldLettering(tickSize, black), draw.XLeft, draw.YBottom), vg.Point{X: c.Min.X, Y: y + 3}, x.heading)
 			c.StrokeLine2(stroke(lightGrey, thinWidth), c.Min.X, y+1, c.Max.X, y+1)
 		}
-		last = x.link
+		last = x.heading
 		y -= lane
 		rowY[i] = y + lane/2
 		label := placed(style, draw.XLeft, draw.YCenter)
@@ -408,22 +398,22 @@ func drawFamily(c draw.Canvas, all []trade, height vg.Length, lane, heading vg.L
 		c.FillText(label, vg.Point{X: c.Min.X + 4, Y: rowY[i] + 1}, shorten(label, x.name, names-6))
 	}
 	left := c.Min.X + names
-	for k, s := range scales {
+	for _, s := range scales {
 		box := c
-		box.Min.X, box.Max.X = left, left+widths[k]*unit
+		box.Min.X, box.Max.X = left, left+s.part*unit
 		box.Max.Y, box.Min.Y = top, top-height
 		c.FillText(placed(boldLettering(tickSize, black), draw.XLeft, draw.YBottom), vg.Point{X: left, Y: top + 3}, s.title)
 		if s.of == nil {
 			drawTradeLatency(box, all, rowY)
 		} else {
-			drawTradeBars(box, all, rowY, s, k >= 4)
+			drawTradeBars(box, all, rowY, s)
 		}
 		left = box.Max.X + gap
 	}
 }
 
 // drawTradeBars draws bars from zero, with their figures; red if they are what went wrong.
-func drawTradeBars(c draw.Canvas, all []trade, rowY []vg.Length, s tradeScale, wrong bool) {
+func drawTradeBars(c draw.Canvas, all []trade, rowY []vg.Length, s tradeScale) {
 	style := lettering(captionSize+0.5, black)
 	room, high := vg.Length(0), 0.0
 	for i := range all {
@@ -446,7 +436,7 @@ func drawTradeBars(c draw.Canvas, all []trade, rowY []vg.Length, s tradeScale, w
 			length = width * vg.Length(v/high)
 		}
 		fill := fade(systemColor, 0.6)
-		if wrong {
+		if s.wrong {
 			fill = fade(orange, 0.8)
 			if all[i].broken {
 				fill = lossColor
@@ -495,14 +485,14 @@ func drawTradeLatency(c draw.Canvas, all []trade, rowY []vg.Length) {
 func FamilyMarkdown(w io.Writer, f *Family) error {
 	var b strings.Builder
 	all := f.trades()
-	b.WriteString(strings.Join(familyText(all), " ") + "\n\n| link | |")
-	for _, c := range tradeColumns {
-		b.WriteString(" " + c.head + " |")
+	for _, s := range familyText(all) {
+		b.WriteString("- " + s.Text + "\n")
 	}
-	b.WriteString(" lost | repeated | verdict |\n|---|---|" + strings.Repeat("--:|", len(tradeColumns)+2) + "---|\n")
+	heads := tradeHeads(all)
+	fmt.Fprintf(&b, "\n| %s | | %s | verdict |\n|---|---|%s---|\n", underKind(all), strings.Join(heads, " | "), strings.Repeat("--:|", len(heads)))
 	for i := range all {
 		x := &all[i]
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", x.link, x.name, strings.Join(x.cells(), " | "), x.verdict())
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", x.under, x.name, strings.Join(x.cells(anyReturned(all)), " | "), x.verdict())
 	}
 	for _, n := range familyNotes(f) {
 		b.WriteString("\n- " + n)
@@ -513,15 +503,17 @@ func FamilyMarkdown(w io.Writer, f *Family) error {
 
 // familyRow is a workload of a family in base units.
 type familyRow struct {
-	Link, Workload, Verdict               string
+	Under, Workload, Verdict              string
 	Runs                                  int
 	Figures                               map[string]float64
 	Expected, Delivered, Lost, Duplicates int64
+	Present, Returned                     int64
 }
 
 func (f *Family) rows() (all []familyRow) {
 	for _, x := range f.trades() {
-		row := familyRow{Link: x.link, Workload: x.name, Verdict: x.verdict(), Runs: len(x.runs), Figures: map[string]float64{}, Expected: x.expected, Delivered: x.delivered, Lost: x.lost, Duplicates: x.duplicates}
+		row := familyRow{Under: x.under, Workload: x.name, Verdict: x.verdict(), Runs: len(x.runs), Figures: map[string]float64{}, Expected: x.expected, Delivered: x.delivered, Lost: x.lost, Duplicates: x.duplicates,
+			Present: x.present, Returned: x.returned}
 		for _, c := range tradeColumns {
 			if v := x.median(c.metric); !math.IsNaN(v) {
 				row.Figures[c.metric] = v
@@ -535,7 +527,7 @@ func (f *Family) rows() (all []familyRow) {
 // FamilyJSON writes a family for programs, in base units.
 func FamilyJSON(w io.Writer, f *Family) error {
 	type row struct {
-		Link       string             `json:"link,omitempty"`
+		Under      string             `json:"under,omitempty"` // The link, or the kind of sessions.
 		Workload   string             `json:"workload"`
 		Verdict    string             `json:"verdict"`
 		Runs       int                `json:"runs"`
@@ -544,10 +536,12 @@ func FamilyJSON(w io.Writer, f *Family) error {
 		Delivered  int64              `json:"delivered"`
 		Lost       int64              `json:"lost"`
 		Duplicates int64              `json:"repeated"`
+		Present    int64              `json:"sessions_present,omitempty"`
+		Returned   int64              `json:"sessions_returned,omitempty"`
 	}
 	rows := []row{}
 	for _, x := range f.rows() {
-		rows = append(rows, row{x.Link, x.Workload, x.Verdict, x.Runs, x.Figures, x.Expected, x.Delivered, x.Lost, x.Duplicates})
+		rows = append(rows, row{x.Under, x.Workload, x.Verdict, x.Runs, x.Figures, x.Expected, x.Delivered, x.Lost, x.Duplicates, x.Present, x.Returned})
 	}
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
@@ -560,13 +554,16 @@ func FamilyJSON(w io.Writer, f *Family) error {
 // FamilyCSV writes a line for each workload, in base units.
 func FamilyCSV(w io.Writer, f *Family) error {
 	out := csv.NewWriter(w)
-	head := []string{"link", "workload", "runs", "verdict", "expected", "delivered", "lost", "repeated"}
+	head := []string{"under", "workload", "runs", "verdict", "expected", "delivered", "lost", "repeated", "sessions_present", "sessions_returned"}
 	for _, c := range tradeColumns {
 		head = append(head, c.metric)
 	}
 	out.Write(head)
 	for _, x := range f.rows() {
-		line := []string{x.Link, x.Workload, strconv.Itoa(x.Runs), x.Verdict, strconv.FormatInt(x.Expected, 10), strconv.FormatInt(x.Delivered, 10), strconv.FormatInt(x.Lost, 10), strconv.FormatInt(x.Duplicates, 10)}
+		line := []string{x.Under, x.Workload, strconv.Itoa(x.Runs), x.Verdict}
+		for _, n := range []int64{x.Expected, x.Delivered, x.Lost, x.Duplicates, x.Present, x.Returned} {
+			line = append(line, strconv.FormatInt(n, 10))
+		}
 		for _, c := range tradeColumns {
 			text := ""
 			if v, ok := x.Figures[c.metric]; ok {

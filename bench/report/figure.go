@@ -25,7 +25,22 @@ type figure struct {
 	subtitle string
 	caption  []string // Paragraphs.
 	height   vg.Length
+	narrow   vg.Length           // Its height on a phone; 0: it has no form for that.
 	draw     func(c draw.Canvas) // Draws within c.Rectangle.
+}
+
+// isNarrow reports whether a canvas is that of a phone, on which names stand above their rows: beside them nothing would have room.
+func isNarrow(c draw.Canvas) bool { return c.Max.X-c.Min.X <= narrowWidth }
+
+// extraRow is what a row takes on a phone, for its name.
+const extraRow = 13
+
+// lineRoom is the most that names of lines may take beside a panel.
+func lineRoom(c draw.Canvas, wide vg.Length) vg.Length {
+	if isNarrow(c) {
+		return 84
+	}
+	return wide
 }
 
 const (

@@ -37,8 +37,8 @@ func heatFigure(r *result.Run) (*figure, error) {
 				"logarithmic; empty: none. Line: p99, of intervals with enough messages for one. Grey: outside of the measured part.", seconds(cells.width())),
 			footer([]*result.Run{r}),
 		},
-		height: 330,
-		draw:   func(c draw.Canvas) { drawHeat(c, r, cells, last) },
+		height: 330, narrow: 330,
+		draw: func(c draw.Canvas) { drawHeat(c, r, cells, last) },
 	}, nil
 }
 

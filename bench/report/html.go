@@ -42,26 +42,27 @@ func asset(name string) string {
 // or read is an error, and the page is there without it.
 func SaveHTML(path string, r *result.Run) error {
 	p, unread := runPage(r, filepath.Dir(path))
-	data, err := p.render()
-	if err == nil {
-		err = result.WriteFile(path, data)
-	}
-	return errors.Join(unread, err)
+	return errors.Join(unread, p.save(path))
 }
 
 // SaveCompareHTML writes the report of a comparison likewise.
 func SaveCompareHTML(path string, c *result.Comparison) error {
 	p, undrawn := comparisonPage(c, filepath.Dir(path))
+	return errors.Join(undrawn, p.save(path))
+}
+
+// save renders a page and writes it.
+func (p *page) save(path string) error {
 	data, err := p.render()
-	if err == nil {
-		err = result.WriteFile(path, data)
+	if err != nil {
+		return err
 	}
-	return errors.Join(undrawn, err)
+	return result.WriteFile(path, data)
 }
 
 // A page is all that its template shows. Nil and empty parts are left out.
 type page struct {
-	kind string // Of the template: "run" or "comparison".
+	kind string // Of the template: "run", "comparison", "family" or "matrix".
 
 	Title, Subtitle string
 	Badge           cell // The verdict in a word.
@@ -75,6 +76,8 @@ type page struct {
 	Files           []file
 	Facts           []fact
 	Flags, Plan     string
+	Grids           []grid     // Of a matrix.
+	Workloads       []workpart // Likewise.
 
 	live any // For the script, as JSON; nil: nothing to be asked.
 	used map[color.NRGBA]bool
@@ -104,8 +107,8 @@ func newPage(kind string) *page {
 }
 
 // draw adds a figure to the page under its name. A chart that fails is left out.
-func (p *page) draw(f *figure, narrow bool) error {
-	d, err := f.inline(narrow, p.used)
+func (p *page) draw(f *figure) error {
+	d, err := f.inline(p.used)
 	if d != nil {
 		p.Drawings[d.Name] = d
 	}
@@ -117,23 +120,38 @@ func (p *page) draw(f *figure, narrow bool) error {
 func (p *page) render() ([]byte, error) {
 	style := strings.Join([]string{asset("uplot/uPlot.min.css"), asset("report.css"), darkRules(p.used)}, "\n")
 	p.Style, p.Kinds = template.CSS(style), flameKinds
-	scripts := ""
+	var sources []string
 	if p.live != nil {
 		data, err := json.Marshal(p.live)
 		if err != nil {
 			return nil, err
 		}
 		p.Data = template.JS(data)
-		for _, name := range []string{"uplot/uPlot.iife.min.js", "report.js"} {
-			source := asset(name)
-			p.Scripts = append(p.Scripts, template.JS(source))
-			scripts += " " + hashOf(source)
-		}
+		sources = append(sources, "uplot/uPlot.iife.min.js", "report.js")
+	}
+	if p.sortable() {
+		sources = append(sources, "sort.js")
+	}
+	scripts := ""
+	for _, name := range sources {
+		source := asset(name)
+		p.Scripts = append(p.Scripts, template.JS(source))
+		scripts += " " + hashOf(source)
 	}
 	p.Policy = "default-src 'none'; img-src data:; style-src " + hashOf(style) + "; script-src" + cmp.Or(scripts, " 'none'") + "; base-uri 'none'; form-action 'none'"
 	var b stdbytes.Buffer
 	err := pages.ExecuteTemplate(&b, p.kind, p)
 	return b.Bytes(), err
+}
+
+// sortable reports whether there is a table on the page that can be sorted.
+func (p *page) sortable() bool {
+	for _, t := range p.Tables {
+		if t != nil && t.Sortable {
+			return true
+		}
+	}
+	return len(p.Grids) > 0
 }
 
 // hashOf is a source in the words of a content security policy.
@@ -165,6 +183,33 @@ func linkFile(base, path string, sum bool) (f file, ok bool) {
 		f.Sum = sumOf(path)
 	}
 	return f, true
+}
+
+// raw is what to look at for a run: its own report, its result, or the archive that holds it.
+func raw(r *result.Run) string {
+	if archive, _, ok := strings.Cut(filepath.ToSlash(r.Dir), result.ArchiveSuffix+"/"); ok {
+		return filepath.FromSlash(archive) + result.ArchiveSuffix
+	}
+	page := filepath.Join(r.Dir, ReportFile)
+	if _, err := os.Stat(page); err == nil {
+		return page
+	}
+	return filepath.Join(r.Dir, result.ResultFile)
+}
+
+// archives links the archives that runs were read from.
+func (p *page) archives(runs []*result.Run, base string) {
+	seen := map[string]bool{}
+	for _, r := range runs {
+		path := raw(r)
+		if seen[path] || !strings.HasSuffix(path, result.ArchiveSuffix) {
+			continue
+		}
+		seen[path] = true
+		if f, ok := linkFile(base, path, true); ok {
+			p.Files = append(p.Files, f)
+		}
+	}
 }
 
 // sumOf is the SHA-256 of a file; "" if it cannot be read.

@@ -67,7 +67,7 @@ func checkPage(t *testing.T, name, page string) {
 	t.Helper()
 	body := withoutScripts(page)
 	for _, m := range loading.FindAllStringSubmatch(tags(body), -1) {
-		if to := html.UnescapeString(m[2]); to != "data:," && !strings.HasPrefix(to, "./") {
+		if to := html.UnescapeString(m[2]); to != "data:," && !strings.HasPrefix(to, "./") && !strings.HasPrefix(to, "#") {
 			t.Errorf("%s: %s leads to %q", name, m[1], to)
 		}
 	}

@@ -31,13 +31,13 @@ func comparisonPage(c *result.Comparison, base string) (*page, error) {
 	if len(c.Differences) > 0 {
 		p.Facts = append(p.Facts, fact{"Others differ in", differingIn(c)})
 	}
-	errs := []error{p.draw(comparePercentilesFigure(c), false)}
+	errs := []error{p.draw(comparePercentilesFigure(c))}
 	latencies := latencyRowsFigure(c)
 	if latencies == nil { // There is a load to draw against.
 		latencies = throughputFigure(c)
 	}
 	for _, f := range []*figure{latencies, deliveredFigure(c), ratiosFigure(c), compareCostFigure(c), costCurveFigure(c)} {
-		errs = append(errs, p.draw(f, false))
+		errs = append(errs, p.draw(f))
 	}
 	p.live = liveComparison(c)
 	return p, errors.Join(errs...)
@@ -189,11 +189,7 @@ func runsTable(c *result.Comparison, base string) *table {
 	t := &table{Head: texts("run", "group", "delivered", "p50", "p99", "CPU/msg", "verdict")}
 	for _, g := range c.Groups {
 		for _, r := range g.Runs {
-			target := filepath.Join(r.Dir, ReportFile)
-			if _, ok := linkFile(base, target, false); !ok {
-				target = filepath.Join(r.Dir, result.ResultFile)
-			}
-			row := []cell{{Text: filepath.Base(r.Dir), Link: link(base, target)}, {Text: g.Label}}
+			row := []cell{{Text: filepath.Base(r.Dir), Link: link(base, raw(r))}, {Text: g.Label}}
 			for _, name := range []string{"delivered rate", "p50", "p99", "CPU per delivered"} {
 				row = append(row, metricCell(name, r))
 			}

@@ -2,23 +2,34 @@ package report
 
 import (
 	"fmt"
+	"math"
+	"strconv"
 
 	"mqttbench/bench/result"
 )
 
 // A table of a page. Head names its columns; the first cell of a row names the row.
 type table struct {
-	Head []cell
-	Rows [][]cell
-	Note string
+	Head     []cell
+	Rows     [][]cell
+	Note     string
+	Sortable bool // By a click on a head; its cells have Sort.
 }
 
 // A cell is text with what says again what it says: a colour, and bars. Key is the percentile that a column is of, by which
-// the script finds it.
+// the script finds it; ID a place that links lead to; Sort a number that stands for the cell when rows are sorted.
 type cell struct {
-	Text, Class, Title, Key, Link string
-	Small                         string // A second line.
-	Bars                          []part
+	Text, Class, Title, Key, Link, ID, Sort string
+	Small                                   string // A second line, and more.
+	Bars                                    []part
+}
+
+// sortable is a number for a cell's Sort; "" for none: such cells stay last.
+func sortable(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return ""
+	}
+	return strconv.FormatFloat(v, 'g', 6, 64)
 }
 
 // A part is a bar in a cell; Left and Width are percentages.

@@ -20,7 +20,7 @@ import (
 // is scaled down to the width of a phone cannot be read.
 type drawing struct {
 	Name, Title  string
-	Wide, Narrow template.HTML // Narrow "": it would have no room for its names; Wide is scrolled.
+	Wide, Narrow template.HTML // Narrow "": it has no form for a phone; Wide is scrolled.
 	Caption      string
 }
 
@@ -28,13 +28,13 @@ type drawing struct {
 const narrowWidth = 310
 
 // inline draws a figure for a page. nil has none.
-func (f *figure) inline(narrow bool, used map[color.NRGBA]bool) (p *drawing, err error) {
+func (f *figure) inline(used map[color.NRGBA]bool) (p *drawing, err error) {
 	if f == nil {
 		return nil, nil
 	}
 	p = &drawing{Name: f.name, Title: unmarked(f.title), Caption: f.caption[0]}
-	if p.Wide, err = f.bare(chartWidth, used); err == nil && narrow {
-		p.Narrow, err = f.bare(narrowWidth, used)
+	if p.Wide, err = f.bare(chartWidth, f.height, used); err == nil && f.narrow > 0 {
+		p.Narrow, err = f.bare(narrowWidth, f.narrow, used)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("chart %s: %w", f.name, err)
@@ -43,14 +43,14 @@ func (f *figure) inline(narrow bool, used map[color.NRGBA]bool) (p *drawing, err
 }
 
 // bare draws a figure without its title and caption, so wide, and adds the colours it used.
-func (f *figure) bare(width vg.Length, used map[color.NRGBA]bool) (svg template.HTML, err error) {
+func (f *figure) bare(width, height vg.Length, used map[color.NRGBA]bool) (svg template.HTML, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("cannot be drawn: %v", p)
 		}
 	}()
 	// As high as the rest of it is in its file.
-	height := f.height - 80
+	height -= 80
 	vector := vgsvg.New(width, height)
 	c := draw.New(vector)
 	c.Min.X, c.Max.X, c.Min.Y, c.Max.Y = 2, width-2, 2, height-2

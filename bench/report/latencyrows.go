@@ -29,6 +29,7 @@ func latencyRowsFigure(c *result.Comparison) *figure {
 			compareFooter(c),
 		},
 		height: vg.Length(120 + len(c.Groups)*rowHeight + rowsExtra),
+		narrow: vg.Length(120 + len(c.Groups)*(rowHeight+extraRow) + rowsExtra),
 		draw:   func(cv draw.Canvas) { drawLatencyRows(cv, c.Groups, low, high) },
 	}
 }
@@ -48,20 +49,16 @@ func drawLatencyRows(c draw.Canvas, groups []*result.Group, low, high float64) {
 	for i, g := range groups {
 		names[i] = row{label: g.Label}
 	}
-	room := rowNameRoom(names)
-	c.Min.X += room - leftRoom
-	p := newPanel(c, logarithmic(low, high, seconds), linear(0, float64(len(groups)), len(groups), func(float64) string { return "" }), 20)
-	p.y.ticks = nil
+	p := rowsPanel(c, logarithmic(low, high, seconds), linear(0, float64(len(groups)), len(groups), func(float64) string { return "" }), rowNameRoom(names), 20)
 	p.grid()
 	p.axes("response time, logarithmic", "")
-	name := placed(lettering(labelSize, black), draw.XRight, draw.YBottom)
 	colors := map[string]color.NRGBA{}
 	for _, s := range seriesOf(groups) {
 		colors[s.label] = s.color
 	}
 	for i, g := range groups {
 		y := float64(len(groups)-i) - 0.5
-		p.beside(name, vg.Point{X: p.Min.X - 6, Y: p.py(y)}, shorten(name, g.Label, mostRowName-10))
+		p.rowName(lettering(labelSize, black), p.py(y), g.Label)
 		p.latencyDots(g, y, colors[g.Series], p50)
 		p.latencyDots(g, y, colors[g.Series], p99)
 	}

@@ -22,13 +22,19 @@ import (
 // MatrixCharts draws the charts of a matrix into dir: what a message costs, what a connection costs, latencies, rates, and what became of
 // the promises.
 func MatrixCharts(dir string, m *result.Matrix) ([]string, error) {
-	return saveAll(dir, []*figure{
-		matrixRatios(m, "matrix-cpu", "CPU per delivered", "What a message costs the broker", "CPU time of the broker per delivered message"),
-		matrixRatios(m, "matrix-rate", "delivered rate", "How many messages a second, as fast as one core carries", "messages delivered a second"),
-		matrixRatios(m, "matrix-memory", "bytes per connection", "What a connection costs the broker", "growth of the broker's resident memory while clients connected, per connection"),
-		matrixLatencies(m),
-		matrixVerdicts(m),
-	})
+	return saveAll(dir, []*figure{matrixCost(m), matrixRate(m), matrixMemory(m), matrixLatencies(m), matrixVerdicts(m)})
+}
+
+func matrixCost(m *result.Matrix) *figure {
+	return matrixRatios(m, "matrix-cpu", "CPU per delivered", "What a message costs the broker", "CPU time of the broker per delivered message")
+}
+
+func matrixRate(m *result.Matrix) *figure {
+	return matrixRatios(m, "matrix-rate", "delivered rate", "How many messages a second, as fast as one core carries", "messages delivered a second")
+}
+
+func matrixMemory(m *result.Matrix) *figure {
+	return matrixRatios(m, "matrix-memory", "bytes per connection", "What a connection costs the broker", "growth of the broker's resident memory while clients connected, per connection")
 }
 
 // entityColors belong to brokers, in every chart in which they stand beside others.
@@ -125,7 +131,12 @@ func matrixRatios(m *result.Matrix, name, metric, title, what string) *figure {
 			matrixFooter(m),
 		},
 		height: 128 + each*vg.Length(len(lines)),
+		narrow: 128 + (each+extraRow)*vg.Length(len(lines)),
 		draw: func(c draw.Canvas) {
+			each := each
+			if isNarrow(c) {
+				each += extraRow
+			}
 			colors := entityColors(m.Brokers)
 			names := make([]row, len(lines))
 			for i, l := range lines {
@@ -133,21 +144,28 @@ func matrixRatios(m *result.Matrix, name, metric, title, what string) *figure {
 			}
 			room := rowNameRoom(names)
 			brokerRoom := labelRoom(m.Brokers...)
-			c.Min.X += room - leftRoom
-			p := newPanel(c, logarithmic(low, high, times), linear(0, float64(len(lines)), len(lines), func(float64) string { return "" }), brokerRoom+52)
-			p.y.ticks = nil
+			p := rowsPanel(c, logarithmic(low, high, times), linear(0, float64(len(lines)), len(lines), func(float64) string { return "" }), room, brokerRoom+52)
+			if p.above {
+				room = 8
+			}
 			p.grid()
 			p.axes("times "+m.Brokers[0]+", logarithmic", "")
 			p.StrokeLine2(stroke(black, 1), p.px(1), p.Min.Y, p.px(1), p.Max.Y)
-			label := placed(boldLettering(labelSize, black), draw.XRight, draw.YBottom)
+			label := boldLettering(labelSize, black)
 			for i, l := range lines {
 				top := p.py(float64(len(lines) - i))
 				if i > 0 {
 					p.StrokeLine2(stroke(lightGrey, thinWidth), p.Min.X-room, top, p.Max.X+brokerRoom+50, top)
 				}
-				p.beside(label, vg.Point{X: p.Min.X - 6, Y: top - each/2}, shorten(label, l.name, mostRowName-10))
+				first := top - 6 - lane/2.0
+				if p.above {
+					first -= extraRow
+					p.rowName(label, first, l.name)
+				} else {
+					p.rowName(label, top-each/2, l.name)
+				}
 				for j, b := range m.Brokers {
-					y := top - 6 - lane/2.0 - vg.Length(j)*lane
+					y := first - vg.Length(j)*lane
 					p.ratioMark(y, b, l.marks[b], colors[b], brokerRoom)
 				}
 			}
@@ -202,8 +220,12 @@ func matrixFooter(m *result.Matrix) string {
 	if first.Broker.CPUs != "" || first.Machine.GeneratorCPUs != "" {
 		pinned = fmt.Sprintf("broker on CPU %s, generator on CPU %s", cmp.Or(first.Broker.CPUs, "any"), cmp.Or(first.Machine.GeneratorCPUs, "any"))
 	}
+	differing := ""
+	if len(m.Differences) > 0 {
+		differing = "of the first workload; others differ in " + fieldsOf(m.Differences)
+	}
 	parts := []string{n + " runs of each, " + plural(int64(runs), "run") + " in all, interleaved", strings.TrimSpace("mqttbench " + first.Tool.Version + " " + first.Tool.Commit), strings.Join(m.Brokers, ", "),
-		machine(first), pinned, "MQTT " + first.Workload.MQTTVersion + " over " + first.Workload.Transport, first.Start.UTC().Format("2006-01-02 15:04 UTC")}
+		machine(first), pinned, "MQTT " + first.Workload.MQTTVersion + " over " + first.Workload.Transport, differing, first.Start.UTC().Format("2006-01-02 15:04 UTC")}
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " · ")
 }
 
@@ -234,8 +256,12 @@ func matrixLatencies(m *result.Matrix) *figure {
 			"Dots: runs; upright bars: medians of the runs, with " + intervalKind(groups) + ". All rows have one axis. Hollow red: promised deliveries are missing, and the latency is that of the survivors." + noisy,
 			matrixFooter(m),
 		},
-		height: 118 + height,
+		height: 118 + height, narrow: 118 + height,
 		draw: func(c draw.Canvas) {
+			title := workloadTitle
+			if isNarrow(c) {
+				title = workloadName
+			}
 			colors := entityColors(m.Brokers)
 			names := make([]row, len(m.Brokers))
 			for i, b := range m.Brokers {
@@ -249,8 +275,8 @@ func matrixLatencies(m *result.Matrix) *figure {
 			name := placed(lettering(labelSize, black), draw.XRight, draw.YBottom)
 			y := float64(height)
 			for _, w := range columns {
-				p.clear(vg.Point{X: p.Min.X, Y: p.py(y - heading/2 - 1)}, boldLettering(labelSize, black).Width(workloadTitle(w))+4)
-				p.beside(boldLettering(labelSize, black), vg.Point{X: p.Min.X + 2, Y: p.py(y - heading/2 - 1)}, workloadTitle(w))
+				p.clear(vg.Point{X: p.Min.X, Y: p.py(y - heading/2 - 1)}, boldLettering(labelSize, black).Width(title(w))+4)
+				p.beside(boldLettering(labelSize, black), vg.Point{X: p.Min.X + 2, Y: p.py(y - heading/2 - 1)}, title(w))
 				y -= heading
 				for _, b := range m.Brokers {
 					y -= lane
@@ -445,17 +471,20 @@ func matrixNotes(m *result.Matrix) (legend, doubts []string) {
 	return legend, doubts
 }
 
+// matrixMetrics are those that a matrix has tables of.
+var matrixMetrics = []struct{ name, title string }{
+	{"CPU per delivered", "CPU of the broker per delivered message"},
+	{"delivered rate", "Delivered a second, one core, as fast as it goes"},
+	{"p50", "Response time, median"},
+	{"p99", "Response time, p99"},
+	{"drain rate", "Drain of an offline queue"},
+	{"bytes per connection", "Memory per connection"},
+}
+
 // MatrixMarkdown writes the figures of a matrix as tables for a README.
 func MatrixMarkdown(w io.Writer, m *result.Matrix) error {
 	var b strings.Builder
-	for _, metric := range []struct{ name, title string }{
-		{"CPU per delivered", "CPU of the broker per delivered message"},
-		{"delivered rate", "Delivered a second, one core, as fast as it goes"},
-		{"p50", "Response time, median"},
-		{"p99", "Response time, p99"},
-		{"drain rate", "Drain of an offline queue"},
-		{"bytes per connection", "Memory per connection"},
-	} {
+	for _, metric := range matrixMetrics {
 		k := metricIndex(metric.name)
 		var rows []string
 		for _, x := range m.Workloads {

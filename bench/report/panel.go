@@ -14,6 +14,7 @@ type panel struct {
 	draw.Canvas // The rectangle is that of the data.
 	x, y        scale
 	nameAt      vg.Length // Of the y axis, above the data.
+	above       bool      // Names of rows stand above them.
 }
 
 // Room around the data of a panel, in points.
@@ -36,6 +37,29 @@ func newPanel(c draw.Canvas, x, y scale, right vg.Length) *panel {
 func (p *panel) px(v float64) vg.Length   { return p.X(p.x.unit(v)) }
 func (p *panel) py(v float64) vg.Length   { return p.Y(p.y.unit(v)) }
 func (p *panel) at(x, y float64) vg.Point { return vg.Point{X: p.px(x), Y: p.py(y)} }
+
+// rowsPanel is a panel of rows whose names take so much room at the left; on a phone they stand above their rows.
+func rowsPanel(c draw.Canvas, x, y scale, names, right vg.Length) *panel {
+	above := isNarrow(c)
+	if above {
+		names = 8
+	}
+	c.Min.X += names - leftRoom
+	p := newPanel(c, x, y, right)
+	p.above, p.y.ticks = above, nil
+	return p
+}
+
+// rowName writes the name of a row at height y.
+func (p *panel) rowName(style draw.TextStyle, y vg.Length, text string) {
+	if p.above {
+		text = shorten(style, text, p.Max.X-p.Min.X+60)
+		p.clear(vg.Point{X: p.Min.X + 1, Y: y + extraRow}, style.Width(text)+2)
+		p.beside(placed(style, draw.XLeft, draw.YBottom), vg.Point{X: p.Min.X + 2, Y: y + extraRow}, text)
+		return
+	}
+	p.beside(placed(style, draw.XRight, draw.YBottom), vg.Point{X: p.Min.X - 6, Y: y}, shorten(style, text, mostRowName-10))
+}
 
 // columns is the width of the data in pixels of the PNG: more points than that cannot be seen.
 func (p *panel) columns() int { return int((p.Max.X - p.Min.X).Dots(dpi)) }

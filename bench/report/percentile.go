@@ -40,8 +40,8 @@ func percentileFigure(r *result.Run) *figure {
 				count(r.Response.Count()), arrived(r)),
 			footer([]*result.Run{r}),
 		},
-		height: 330,
-		draw:   func(c draw.Canvas) { drawPercentiles(c, curves) },
+		height: 330, narrow: 330,
+		draw: func(c draw.Canvas) { drawPercentiles(c, curves) },
 	}
 }
 
@@ -79,8 +79,8 @@ func comparePercentilesFigure(c *result.Comparison) *figure {
 		name:    "compare-latency",
 		title:   markedGroups("Latency by percentile", picked.groups),
 		caption: []string{caption, compareFooter(c)},
-		height:  340,
-		draw:    func(cv draw.Canvas) { drawPercentiles(cv, curves) },
+		height:  340, narrow: 300,
+		draw: func(cv draw.Canvas) { drawPercentiles(cv, curves) },
 	}
 }
 
@@ -119,7 +119,7 @@ func drawPercentiles(c draw.Canvas, curves []curve) {
 			low = math.Min(low, math.Max(h.At(0), floor))
 			high = math.Max(high, h.At(math.Min(shown(h.Count()), end)))
 		}
-		names = append(names, u.label)
+		names = append(names, shorten(lettering(labelSize, black), u.label, lineRoom(c, 150)))
 	}
 	c.Max.Y -= 16
 	p := newPanel(c, percentiles(last), logarithmic(low, math.Max(high, low), seconds), labelRoom(names...))
@@ -128,11 +128,11 @@ func drawPercentiles(c draw.Canvas, curves []curve) {
 		p.runBand(u)
 	}
 	var labels []lineLabel
-	for _, u := range curves {
+	for i, u := range curves {
 		points := distribution(u.values)
 		p.line(stroke(u.color, lineWidth, u.dashes...), points)
 		if n := len(points); n > 0 {
-			labels = append(labels, lineLabel{points[n-1].y, u.label, u.color})
+			labels = append(labels, lineLabel{points[n-1].y, names[i], u.color})
 		}
 	}
 	p.axes("percentile", "latency, logarithmic")

@@ -58,8 +58,8 @@ func ratiosFigure(c *result.Comparison) *figure {
 			"Dots: pairs of runs, one directly after the other; upright bar: median ratio; line: " + kind + ". Grey text: no difference shown. Logarithmic: twice and half are equally far from 1.",
 			compareFooter(c),
 		},
-		height: vg.Length(120 + len(rows)*rowHeight),
-		draw:   func(cv draw.Canvas) { drawRatios(cv, rows, low, high) },
+		height: vg.Length(120 + len(rows)*rowHeight), narrow: vg.Length(120 + len(rows)*(rowHeight+extraRow)),
+		draw: func(cv draw.Canvas) { drawRatios(cv, rows, low, high) },
 	}
 }
 
@@ -86,17 +86,14 @@ func drawRatios(c draw.Canvas, rows []ratioRow, low, high float64) {
 		names[i] = row{label: x.label}
 		texts = append(texts, ratioWords(x.ratio))
 	}
-	c.Min.X += rowNameRoom(names) - leftRoom
-	p := newPanel(c, logarithmic(low, high, times), linear(0, float64(len(rows)), len(rows), func(float64) string { return "" }), labelRoom(texts...))
-	p.y.ticks = nil
+	p := rowsPanel(c, logarithmic(low, high, times), linear(0, float64(len(rows)), len(rows), func(float64) string { return "" }), rowNameRoom(names), labelRoom(texts...))
 	p.grid()
 	p.axes("times the first, logarithmic", "")
 	p.StrokeLine2(stroke(black, 1), p.px(1), p.Min.Y, p.px(1), p.Max.Y)
-	name := placed(lettering(labelSize, black), draw.XRight, draw.YBottom)
 	for i, x := range rows {
 		v := float64(len(rows)-i) - 0.5
 		y := p.py(v)
-		p.beside(name, vg.Point{X: p.Min.X - 6, Y: y}, shorten(name, x.label, mostRowName-10))
+		p.rowName(lettering(labelSize, black), y, x.label)
 		for _, pair := range x.pairs {
 			p.dot(fade(x.color, 0.7), pair, v, 2.4, false)
 		}

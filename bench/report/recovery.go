@@ -29,16 +29,17 @@ func recoveryFigure(r *result.Run) *figure {
 	if n := len(r.Summary.Recoveries); n > mostRecoveries {
 		caption += fmt.Sprintf(" The first %d of %d faults.", mostRecoveries, n)
 	}
-	height := vg.Length(100)
+	height, narrow := vg.Length(100), vg.Length(100)
 	for _, rows := range [][]row{faults, back} {
 		if rows != nil {
-			height += vg.Length(len(rows)*rowHeight + rowsExtra + 16)
+			height += recoveryHeight(rows, false)
+			narrow += recoveryHeight(rows, true)
 		}
 	}
 	return &figure{
 		name: "recovery", title: marked("After faults", &r.Summary), subtitle: setting(&r.Manifest),
 		caption: []string{caption, footer([]*result.Run{r})},
-		height:  height,
+		height:  height, narrow: narrow,
 		draw: func(c draw.Canvas) {
 			all := append(append([]row{}, faults...), back...)
 			names, texts := rowNameRoom(all), rowTextRoom(all)
@@ -50,12 +51,20 @@ func recoveryFigure(r *result.Run) *figure {
 					continue
 				}
 				box := c
-				box.Min.Y = box.Max.Y - vg.Length(len(part.rows)*rowHeight+rowsExtra+16)
+				box.Min.Y = box.Max.Y - recoveryHeight(part.rows, isNarrow(c))
 				c.Max.Y = box.Min.Y
 				drawRows(box, part.name, part.rows, names, texts, seconds)
 			}
 		},
 	}
+}
+
+func recoveryHeight(rows []row, narrow bool) vg.Length {
+	each := rowHeight
+	if narrow {
+		each += extraRow
+	}
+	return vg.Length(len(rows)*each + rowsExtra + 16)
 }
 
 // recoveryRows are the first faults of a run, with how long they outlasted themselves.

@@ -59,16 +59,14 @@ func drawRows(c draw.Canvas, name string, rows []row, names, texts vg.Length, fo
 			high = max(high, d)
 		}
 	}
-	c.Min.X += names - leftRoom
 	c.Max.Y -= 16
-	p := newPanel(c, fromZero(high, format), linear(0, float64(len(rows)), len(rows), func(float64) string { return "" }), texts)
-	p.y.ticks = nil
+	p := rowsPanel(c, fromZero(high, format), linear(0, float64(len(rows)), len(rows), func(float64) string { return "" }), names, texts)
 	p.grid()
 	for i, r := range rows {
 		p.row(float64(len(rows)-i)-0.5, r)
 	}
 	p.axes("", "")
-	p.FillText(lettering(labelSize, grey), vg.Point{X: p.Min.X - names, Y: p.Max.Y + 6}, name)
+	p.FillText(lettering(labelSize, grey), vg.Point{X: c.Min.X, Y: p.Max.Y + 6}, name)
 }
 
 // row draws one row around height y.
@@ -97,8 +95,7 @@ func (p *panel) row(y float64, r row) {
 		end = max(end, p.px(d)+2)
 	}
 	style := lettering(labelSize, black)
-	name := placed(style, draw.XRight, draw.YBottom)
-	p.beside(name, vg.Point{X: p.Min.X - 6, Y: p.py(y)}, shorten(name, r.label, mostRowName-10))
+	p.rowName(style, p.py(y), r.label)
 	p.clear(vg.Point{X: end + 3, Y: p.py(y)}, style.Width(r.text)+3)
 	p.beside(style, vg.Point{X: end + 5, Y: p.py(y)}, r.text)
 }

@@ -143,19 +143,19 @@ func throughputFigure(c *result.Comparison) *figure {
 				"Hollow red: promised deliveries are missing, and the latency is that of the survivors. Hollow: not a valid run." + bandText(c.Capacity),
 			compareFooter(c),
 		},
-		height: 350,
+		height: 350, narrow: 320,
 		draw: func(cv draw.Canvas) {
 			var names []string
 			for _, s := range all {
 				names = append(names, s.label+" p99")
 			}
 			cv.Max.Y -= 16
-			p := newPanel(cv, fromZero(most, number), logarithmic(low, high, seconds), min(labelRoom(names...), 170))
+			p := newPanel(cv, fromZero(most, number), logarithmic(low, high, seconds), min(labelRoom(names...), lineRoom(cv, 170)))
 			p.bands(all, c.Capacity)
 			p.grid()
 			p.axes("messages offered per second", "latency, logarithmic")
 			p.ceiling(calibration(c.Groups))
-			p.throughput(all)
+			p.throughput(all, lineRoom(cv, 150)-20)
 		},
 	}
 }
@@ -196,7 +196,7 @@ func severalRates(groups []*result.Group) bool {
 	return slices.ContainsFunc(groups, func(g *result.Group) bool { return g.Rate != groups[0].Rate })
 }
 
-func (p *panel) throughput(all []*series) {
+func (p *panel) throughput(all []*series, room vg.Length) {
 	var labels []lineLabel
 	for _, s := range all {
 		for _, q := range []struct {
@@ -210,7 +210,7 @@ func (p *panel) throughput(all []*series) {
 			}
 			p.line(stroke(s.color, lineWidth, q.dashes...), points)
 			p.runDots(s, q.of)
-			labels = append(labels, lineLabel{points[len(points)-1].y, shorten(lettering(labelSize, black), s.label, 130) + " " + q.name, s.color})
+			labels = append(labels, lineLabel{points[len(points)-1].y, shorten(lettering(labelSize, black), s.label, room) + " " + q.name, s.color})
 		}
 	}
 	p.labels(labels)
@@ -266,8 +266,8 @@ func deliveredFigure(c *result.Comparison) *figure {
 				"Red area: accepted and not delivered in time. Grey diagonal: everything that was offered.",
 			compareFooter(c),
 		},
-		height: 430,
-		draw:   func(cv draw.Canvas) { drawDelivered(cv, all, most) },
+		height: 430, narrow: 330,
+		draw: func(cv draw.Canvas) { drawDelivered(cv, all, most) },
 	}
 }
 
@@ -282,7 +282,7 @@ func drawDelivered(cv draw.Canvas, all []*series, most float64) {
 		names = append(names, s.label)
 	}
 	cv.Max.Y -= 16
-	room := min(labelRoom(names...), 170)
+	room := min(labelRoom(names...), lineRoom(cv, 170))
 	// One unit is as long on both axes, or the diagonal is none.
 	side := min(cv.Max.Y-cv.Min.Y-bottomRoom, cv.Max.X-cv.Min.X-leftRoom-room)
 	cv.Max.X = cv.Min.X + leftRoom + side + room
@@ -310,7 +310,7 @@ func drawDelivered(cv draw.Canvas, all []*series, most float64) {
 		for _, d := range del {
 			p.dot(s.color, d.x, d.y, 2.6, false)
 		}
-		labels = append(labels, lineLabel{del[len(del)-1].y, shorten(lettering(labelSize, black), s.label, 150), s.color})
+		labels = append(labels, lineLabel{del[len(del)-1].y, shorten(lettering(labelSize, black), s.label, min(150, room-8)), s.color})
 	}
 	p.axes("deliveries offered per second", "deliveries per second")
 	p.labels(labels)

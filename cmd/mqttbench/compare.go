@@ -37,11 +37,12 @@ comparison: runs of one block form a pair, and what the machine did meanwhile it
                        qos, payload, clients, mqtt version, window, churn, clean start, engine, ...
       --matrix DIR     compare brokers over several workloads
       --base NAME      of a matrix: the broker that all are compared with (default: the first)
-  -o, --out DIR        draw charts there; of brokers: the runs and the charts
+  -o, --out DIR        draw charts there, and report.html, one page with all of it; of brokers: the runs as well
       --format F       table, json, csv, bench or, of a matrix, markdown. bench is Go's
                        benchmark format, for benchstat -col broker (default table)
       --fail-on C      end with exit code 1 if a group is worse than the first, and a difference is shown: p99>+10%,rate<-5%
-                       of p50, p99, p999, rate, delivered, cpu, rss and bytes; with 3 if that cannot be told
+                       of p50, p99, p999, rate, delivered, cpu, rss and bytes; with 3 if that cannot be told.
+                       Of a matrix: if that is so in any cell, after Holm's correction
 `
 
 // defaultRepeat is how often each broker runs in a comparison: the least of which the median has an interval of 95 %.
@@ -73,14 +74,17 @@ func compareCommand(ctx context.Context, args []string, stdout, stderr io.Writer
 	if err := f.Parse(args); err != nil {
 		return inputError{err}
 	}
-	if err := o.check(); err != nil && (*matrix == "" || o.format != markdown) {
-		return inputError{err}
-	}
 	if *matrix != "" {
-		if f.NArg() > 0 || o.failOn != "" {
-			return inputError{errors.New("--matrix takes one folder, and no --fail-on")}
+		if err := o.check(markdown); err != nil {
+			return inputError{err}
 		}
-		return o.matrix(*matrix, *base, stdout)
+		if f.NArg() > 0 {
+			return inputError{errors.New("--matrix takes one folder")}
+		}
+		return o.matrix(*matrix, *base, stdout, stderr)
+	}
+	if err := o.check(); err != nil {
+		return inputError{err}
 	}
 	if f.NArg() < 2 {
 		return inputError{errors.New("compare takes at least two folders with results, or brokers: --broker NAME=URL")}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -43,7 +44,8 @@ func readFamily(dir string) (*report.Family, error) {
 		}
 		f.Members = append(f.Members, set)
 	}
-	return f, nil
+	f.Differences, err = result.OneMachine(f.Members)
+	return f, err
 }
 
 // archivedFamily is a family whose runs name their workloads themselves.
@@ -57,7 +59,9 @@ func archivedFamily(dir string) (*report.Family, error) {
 	for _, set := range sets {
 		for _, r := range set.Runs {
 			name, variant, _ := strings.Cut(r.Manifest.Profile, "/")
-			f.Name = name
+			if f.Name = cmp.Or(f.Name, name); f.Name != name {
+				return nil, fmt.Errorf("%s: there are runs of the profiles %s and %s; a page is about one", dir, f.Name, cmp.Or(name, "(none)"))
+			}
 			if _, ok := at[variant]; !ok {
 				at[variant] = len(f.Members)
 				f.Members = append(f.Members, result.Workset{Name: variant})
@@ -66,17 +70,14 @@ func archivedFamily(dir string) (*report.Family, error) {
 			m.Runs = append(m.Runs, r)
 		}
 	}
-	return f, nil
+	f.Differences, err = result.OneMachine(f.Members)
+	return f, err
 }
 
-// showFamily prints a family, and writes its page and chart into out, unless that is "".
-func showFamily(f *report.Family, out, format string, stdout io.Writer) error {
-	page := ""
-	if out != "" {
-		var err error
-		if page, err = report.SaveFamily(out, f); err != nil {
-			return err
-		}
+// showFamily prints a family, and writes its page, and its charts beside it.
+func showFamily(f *report.Family, page, format string, stdout io.Writer) error {
+	if err := report.SaveFamily(page, f); err != nil {
+		return err
 	}
 	switch format {
 	case "json":
@@ -88,9 +89,7 @@ func showFamily(f *report.Family, out, format string, stdout io.Writer) error {
 	}
 	width, color := terminal(stdout)
 	err := report.FamilyTable(stdout, f, width, color)
-	if page != "" {
-		sayPage(stdout, page)
-	}
+	sayPage(stdout, page)
 	return err
 }
 

@@ -10,26 +10,44 @@ import (
 
 	"mqttbench/bench/report"
 	"mqttbench/bench/result"
+	"mqttbench/bench/series"
 )
 
 // markdown is a format of matrices only.
 const markdown = "markdown"
 
 // matrix compares brokers over the workloads of a folder.
-func (o *showing) matrix(dir, base string, stdout io.Writer) error {
+func (o *showing) matrix(dir, base string, stdout, stderr io.Writer) error {
+	m, err := o.readMatrix(dir, base)
+	if err != nil {
+		return err
+	}
+	if o.out != "" {
+		_, undrawn := report.MatrixCharts(o.out, m)
+		err = errors.Join(undrawn, report.SaveMatrixHTML(filepath.Join(o.out, report.ReportFile), m))
+	}
+	err = errors.Join(err, o.printMatrix(m, stdout))
+	if o.out != "" && o.format == "table" {
+		sayPage(stdout, filepath.Join(o.out, report.ReportFile))
+	}
+	return errors.Join(err, o.hold(len(m.Brokers), m.Brokers[0], stderr, func(criteria []series.Criterion) []series.Regression {
+		return series.MatrixRegressions(m, criteria)
+	}))
+}
+
+func (o *showing) readMatrix(dir, base string) (*result.Matrix, error) {
 	sets, err := result.ReadMatrix(dir)
 	if err != nil {
-		return inputError{err}
+		return nil, inputError{err}
 	}
 	m, err := result.NewMatrix(sets, base, o.vary...)
 	if err != nil {
-		return inputError{err}
+		return nil, inputError{err}
 	}
-	if o.out != "" {
-		if _, err = report.MatrixCharts(o.out, m); err != nil {
-			return err
-		}
-	}
+	return m, nil
+}
+
+func (o *showing) printMatrix(m *result.Matrix, stdout io.Writer) error {
 	switch o.format {
 	case "json":
 		return report.MatrixJSON(stdout, m)

@@ -25,12 +25,17 @@ Draws the charts of each run into its folder, and writes report.html there: one 
 with the verdict, the figures, charts that can be asked, the health of the instrument and, of a run made with --pprof,
 flame graphs. Of several runs, one more page compares them, as mqttbench compare does.
 
-With --family, the workloads of a profile stand side by side, as after mqttbench run qos-tradeoff: what each costs in CPU time, packets,
-bytes and latency, and what it lost, repeated or kept. The page, its chart and the table are written into DIR, or --out.
+A folder that is not that of one run is read as what it holds: a series of runs as a comparison; workloads that several brokers
+were put to, each in a folder or an archive (mqttbench pack), as a matrix, with its verdicts, ratios, charts and raw data on one page; and
+the workloads of a profile, as after mqttbench run qos-tradeoff, side by side: what each costs in CPU time, packets, bytes, latency and
+throughput, and what it lost, repeated or kept.
 
-  -o, --out FILE       the page: of one run, or the comparison of several
-                       (default report.html in the run's folder, or in the folder that holds those of all)
+  -o, --out FILE       the page (default report.html in the run's folder, or in the folder that holds those of all);
+                       with --family, the folder for page, chart and table
       --vary FIELD     of several runs: a setting in which they may differ besides broker and rate (repeatable; * is all)
+      --base NAME      of a matrix: the broker that all are compared with (default: the first)
+      --format F       table, json, csv, bench or markdown, as far as what is shown has it (default table)
+      --family DIR     DIR holds the workloads of a profile, whatever it looks like
 `
 
 // reportCommand prints results again and makes their reports.
@@ -46,7 +51,11 @@ func reportCommand(_ context.Context, args []string, stdout, _ io.Writer) error 
 	f.StringSliceVar(&o.vary, "vary", nil, "")
 	familyDir := f.String("family", "", "")
 	f.StringVar(&o.format, "format", o.format, "")
+	base := f.String("base", "", "")
 	if err := f.Parse(args); err != nil {
+		return inputError{err}
+	}
+	if err := o.check(markdown); err != nil {
 		return inputError{err}
 	}
 	if *familyDir != "" {
@@ -57,10 +66,13 @@ func reportCommand(_ context.Context, args []string, stdout, _ io.Writer) error 
 		if !oneBroker(all) {
 			return inputError{errors.New("--family is about one broker, and these are runs of several: mqttbench compare --matrix sets them beside each other")}
 		}
-		return showFamily(all, cmp.Or(*out, *familyDir), o.format, stdout)
+		return showFamily(all, filepath.Join(cmp.Or(*out, *familyDir), report.ReportFile), o.format, stdout)
 	}
 	if f.NArg() == 0 {
 		return inputError{errors.New("report takes the folder of a result, or several")}
+	}
+	if f.NArg() == 1 && holdsSeveral(f.Arg(0)) {
+		return o.folder(f.Arg(0), *base, *out, stdout)
 	}
 	runs, err := readAll(f.Args())
 	if err != nil {

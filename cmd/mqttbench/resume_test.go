@@ -69,7 +69,7 @@ func TestFamilyPage(t *testing.T) {
 	if !measured(code) {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}
-	at := strings.Index(stdout, "packets/msg")
+	at := strings.Index(stdout, "packets")
 	if at < 0 || !strings.Contains(stdout[at:], "QoS 0 → 0") || !strings.Contains(stdout[at:], "QoS 2 → 2") {
 		t.Errorf("no table of both:\n%s", stdout)
 	}

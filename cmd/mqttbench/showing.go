@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"mqttbench/bench/report"
 	"mqttbench/bench/result"
@@ -20,11 +22,11 @@ type showing struct {
 	failOn string   // Criteria, as series.ParseCriteria reads them; "": none.
 }
 
-func (o *showing) check() error {
-	switch o.format {
-	case "table", "json", "csv", "bench":
-	default:
-		return fmt.Errorf("--format %q: there are table, json, csv and bench", o.format)
+// check checks the format, of which there may be more than everywhere, and the criteria.
+func (o *showing) check(more ...string) error {
+	formats := append([]string{"table", "json", "csv", "bench"}, more...)
+	if !slices.Contains(formats, o.format) {
+		return fmt.Errorf("--format %q: there are %s", o.format, strings.Join(formats, ", "))
 	}
 	if o.failOn != "" {
 		if _, err := series.ParseCriteria(o.failOn); err != nil {
@@ -76,8 +78,13 @@ func (o *showing) print(c *result.Comparison, stdout io.Writer) error {
 	return report.Compare(stdout, c, width, color)
 }
 
-// judge says which criteria are met, and which cannot be told: that is no pass either.
+// judge holds a comparison against the criteria.
 func (o *showing) judge(c *result.Comparison, stderr io.Writer) error {
+	return o.hold(len(c.Groups), c.Groups[0].Label, stderr, func(criteria []series.Criterion) []series.Regression { return series.Regressions(c, criteria) })
+}
+
+// hold says which criteria are met, and which cannot be told: that is no pass either.
+func (o *showing) hold(compared int, base string, stderr io.Writer, regressions func([]series.Criterion) []series.Regression) error {
 	if o.failOn == "" {
 		return nil
 	}
@@ -85,18 +92,18 @@ func (o *showing) judge(c *result.Comparison, stderr io.Writer) error {
 	if err != nil {
 		return inputError{err}
 	}
-	if len(c.Groups) < 2 {
+	if compared < 2 {
 		return inputError{errors.New("--fail-on compares groups of runs, and there is only one")}
 	}
 	code := exitKept
-	for _, r := range series.Regressions(c, criteria) {
+	for _, r := range regressions(criteria) {
 		if r.Unjudged != "" {
-			fmt.Fprintf(stderr, "mqttbench: --fail-on %s cannot be judged for %s: %s\n", r.Criterion.Text, r.Group.Label, r.Unjudged)
+			fmt.Fprintf(stderr, "mqttbench: --fail-on %s cannot be judged for %s: %s\n", r.Criterion.Text, r.Name, r.Unjudged)
 			code = worse(code, exitInvalid)
 			continue
 		}
 		fmt.Fprintf(stderr, "mqttbench: --fail-on %s: %s has %.3g times that of %s (%.3g to %.3g, p = %.2g, %d runs)\n",
-			r.Criterion.Text, r.Group.Label, r.Ratio.Value, c.Groups[0].Label, r.Ratio.Lo, r.Ratio.Hi, r.Ratio.P, r.Ratio.N)
+			r.Criterion.Text, r.Name, r.Ratio.Value, base, r.Ratio.Lo, r.Ratio.Hi, r.P, r.Ratio.N)
 		code = exitBroken
 	}
 	if code != exitKept {

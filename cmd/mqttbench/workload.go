@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,12 +9,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"mqttbench/bench/profile"
+	"mqttbench/bench/report"
 	"mqttbench/bench/result"
 	"mqttbench/bench/strict"
 	workloads "mqttbench/profiles"
@@ -36,7 +39,7 @@ func loadProfile(what string) (p *profile.Profile, variant string, err error) {
 			continue
 		}
 		file += suffix
-		text, err := os.ReadFile(file)
+		text, err := readFile(file)
 		if err != nil {
 			return nil, "", fmt.Errorf("the profile cannot be read: %w", err)
 		}
@@ -46,6 +49,21 @@ func loadProfile(what string) (p *profile.Profile, variant string, err error) {
 	name, variant, _ := strings.Cut(what, "/")
 	p, err = shipped(name)
 	return p, variant, err
+}
+
+// readFile reads a file that is no longer than a profile may be, and a byte of what is beyond.
+func readFile(name string) ([]byte, error) {
+	if info, err := os.Stat(name); err != nil {
+		return nil, err
+	} else if !info.Mode().IsRegular() { // Opening a named pipe would wait for somebody to write.
+		return nil, fmt.Errorf("%s is no file", name)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, strict.MaxSize+1))
 }
 
 // useProfile puts the profile that is asked for, if one is, under the flags: what was typed has the last word. It is an error of
@@ -78,13 +96,38 @@ func (s *settings) useProfile(f *pflag.FlagSet) error {
 	s.profile = strings.TrimSuffix(p.Name+"/"+variant, "/")
 	var typed []string
 	f.Visit(func(flag *pflag.Flag) { typed = append(typed, flag.Name) })
+	places := p.PlacesOf(variant)
 	for _, x := range all.Under(typed) {
 		if err := f.Set(x.Flag, x.Value); err != nil {
-			return fmt.Errorf("profile %s: %w", s.profile, err)
+			return fmt.Errorf("%s: %w", cmp.Or(string(places[x.Flag]), "profile "+s.profile), err)
 		}
+	}
+	s.places = places
+	for _, t := range typed {
+		delete(s.places, t)
 	}
 	return nil
 }
+
+// placed puts before a complaint about flags where the first of those that it names is in the file of the user's that says it, or the file, if
+// it names none at all.
+func (s *settings) placed(err error) error {
+	if err == nil || len(s.places) == 0 {
+		return err
+	}
+	named := namedFlag.FindAllStringSubmatch(err.Error(), -1)
+	for _, m := range named {
+		if at, ok := s.places[m[1]]; ok {
+			return fmt.Errorf("%s: %w", at, err)
+		}
+	}
+	if len(named) == 0 {
+		return fmt.Errorf("profile %s: %w", s.profile, err)
+	}
+	return err
+}
+
+var namedFlag = regexp.MustCompile(`--([a-z][a-z0-9-]*)`)
 
 // A family is a profile with several workloads.
 type family struct {
@@ -152,10 +195,13 @@ func (m *family) carryOut(ctx context.Context, args []string, out string, stdout
 			break
 		}
 	}
-	if f, err := readFamily(out); err == nil && f.Several() && oneBroker(f) {
+	f, err := readFamily(out)
+	if err != nil {
+		fmt.Fprintf(stderr, "mqttbench: the page of %s: %v\n", m.profile.Name, err)
+	} else if f.Several() && oneBroker(f) {
 		s := settings{member: m.profile.Variants[0].Name, familyDir: out}
 		if _, err := s.parse(args, more...); err == nil && !s.json && s.format == "table" {
-			if err := showFamily(f, out, s.format, stdout); err != nil {
+			if err := showFamily(f, filepath.Join(out, report.ReportFile), s.format, stdout); err != nil {
 				fmt.Fprintf(stderr, "mqttbench: the page of %s: %v\n", m.profile.Name, err)
 			}
 		}
