@@ -16,6 +16,9 @@ import (
 // droppedTopics are under which brokers tell how many messages they have dropped: mosquitto and those that took its $SYS over; mochi.
 var droppedTopics = []string{"$SYS/broker/publish/messages/dropped", "$SYS/broker/messages/dropped"}
 
+// upTopic is published with each update, whether it has changed or not: behind it the counts are new.
+const upTopic = "$SYS/broker/uptime"
+
 const (
 	// sysWithin is how long it may take to connect and to subscribe to them.
 	sysWithin = 5 * time.Second
@@ -26,14 +29,16 @@ const (
 // A teller is a client that hears from the broker how many messages it has dropped since it began. What it observes is its group's; news go to told.
 type teller struct {
 	client client.Client
-	asked  int // SUBACKs that came. The second says that what was retained for the first has come.
+	asked  int  // SUBACKs that came. Each says that what was published before its SUBSCRIBE has come.
+	fresh  bool // There has been an update.
 	told   chan news
 }
 
 // news are what a teller hears.
 type news struct {
 	dropped uint64
-	counts  bool // dropped is a count; otherwise there is nothing retained, or the connection ended.
+	counts  bool // dropped is a count.
+	fresh   bool // What came before is no older than the question. Neither: nothing is retained, or the connection has ended.
 }
 
 func (t *teller) say(n news) {
@@ -43,19 +48,28 @@ func (t *teller) say(n news) {
 	}
 }
 
-func (t *teller) Connected(bool, int64) { t.client.Subscribe(droppedTopics, 0) }
+func (t *teller) ask() { t.client.Subscribe(append(slices.Clip(droppedTopics), upTopic), 0) }
+
+func (t *teller) Connected(bool, int64) { t.ask() }
 
 func (t *teller) Subscribed(_ []packet.ReasonCode, _ int64) {
 	if t.asked++; t.asked == 1 {
-		t.client.Subscribe(droppedTopics, 0)
+		t.ask()
 		return
 	}
-	t.say(news{})
+	t.say(news{fresh: t.fresh})
 }
 
 func (t *teller) Received(r *client.Reception) {
+	if string(r.Topic) == upTopic {
+		if !r.Retain && !t.fresh {
+			t.fresh = true
+			t.ask()
+		}
+		return
+	}
 	if n, err := strconv.ParseUint(strings.TrimSpace(string(r.Payload)), 10, 64); err == nil {
-		t.say(news{n, true})
+		t.say(news{dropped: n, counts: true})
 	}
 }
 
@@ -67,7 +81,7 @@ func (t *teller) Recall(uint64, int64) *client.Message   { return nil }
 func (t *teller) Took(client.Phase, time.Duration)       {}
 func (t *teller) Writable()                              {}
 
-// dropped asks the broker for its count, and goes on listening until it is at least enough, or a new one has had time to come. False: it does not count.
+// dropped asks the broker for its count, and goes on listening until it is at least enough, or a new one has come or had time to. False: it does not count.
 func (r *run) dropped(enough uint64) (n uint64, counts bool) {
 	g := r.workers[0].group
 	t := &teller{told: make(chan news, 16)}
@@ -92,7 +106,7 @@ func (r *run) dropped(enough uint64) (n uint64, counts bool) {
 			if x.counts {
 				n, counts = x.dropped, true
 			}
-			if counts && n >= enough {
+			if counts && (x.fresh || n >= enough) {
 				return n, true
 			}
 		case <-patience:

@@ -38,7 +38,7 @@ func TestHalfOpen(t *testing.T) {
 				t.Errorf("%+v", x)
 			}
 		}
-		if !strings.Contains(stdout, "2 clients fell silent, with a Keep Alive of 1 s: noticed ") {
+		if !strings.Contains(unwrapped(stdout), "2 clients fell silent, with a Keep Alive of 1 s: noticed ") {
 			t.Error(stdout)
 		}
 	})
@@ -63,7 +63,7 @@ func TestHalfOpen(t *testing.T) {
 			!strings.Contains(o.Text, "the broker heard P") || !strings.Contains(o.Text, "the Keep Alive is 1 s, so it had 1.5 s, and 0.1 s of grace") {
 			t.Errorf("%+v", o)
 		}
-		if !strings.Contains(stdout, "half-open: client "+o.Client+", at ") {
+		if !strings.Contains(unwrapped(stdout), "half-open: client "+o.Client+", at ") {
 			t.Error(stdout)
 		}
 	})
