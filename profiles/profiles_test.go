@@ -100,7 +100,8 @@ func TestShipped(t *testing.T) {
 }
 
 // listFlags are the flags of lists: each of a list is said with the flag once more.
-var listFlags = map[string]string{"faults": "fault", "user_properties": "user-property", "connect_user_properties": "connect-user-property", "groups": "group", "flows": "flow", "stages": "stages"}
+var listFlags = map[string]string{"faults": "fault", "user_properties": "user-property", "connect_user_properties": "connect-user-property", "subscribe_user_properties": "subscribe-user-property", "groups": "group", "flows": "flow", "stages": "stages",
+	"offline": "offline", "will.user_properties": "will-user-property", "ws_headers": "ws-header", "alpn": "alpn"}
 
 // TestSchemaOfLists: what the schema allows in a group, a flow and a stage, the reader takes, and nothing else.
 func TestSchemaOfLists(t *testing.T) {
@@ -143,6 +144,7 @@ func TestSchemaIsComplete(t *testing.T) {
 	type object struct {
 		Properties map[string]object `json:"properties"`
 		Items      *object           `json:"items"`
+		AnyOf      []object          `json:"anyOf"`
 		Defs       map[string]object `json:"$defs"`
 	}
 	var top object
@@ -153,12 +155,19 @@ func TestSchemaIsComplete(t *testing.T) {
 	for key, o := range top.Defs["settings"].Properties {
 		if flag, isList := listFlags[key]; isList {
 			flags = append(flags, flag)
-			continue
+			if len(o.AnyOf) == 0 {
+				continue
+			}
+			o = o.AnyOf[0] // It may also be said once, without a list.
 		}
 		if len(o.Properties) == 0 {
 			flags = append(flags, strings.ReplaceAll(key, "_", "-"))
 		}
 		for inner := range o.Properties {
+			if flag, isList := listFlags[key+"."+inner]; isList {
+				flags = append(flags, flag)
+				continue
+			}
 			flags = append(flags, strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(key+"-"+inner, "-rate"), "-template"), "_", "-"))
 		}
 	}
@@ -188,6 +197,7 @@ func TestSchemaRefuses(t *testing.T) {
 	for _, wrong := range []string{
 		"qoss: 1", "qos: 3", "qos: \"1\"", "clients: 0", "clients: many", "rate: 0", "closed: maybe", "duration: 30", "duration: soon",
 		"pattern: star", "payload: 3", "topic: \"\"", "churn: 5", "churn: {rte: 1}", "churn: {abrupt: 2}", "offline: {for: 5}",
+		"offline: []", "offline: [{fro: 1s}]", "offline: [5]", "churn: {takeover: 2}", "flap: {rate: 0}", "flap: 5", "will: {user_properties: x}", "ws_headers: x", "alpn: [5]", "server_name: 5",
 		"variants: []", "variants: [{qos: 1}]", "variants: [{name: x, variants: []}]", "mqtt: 6", "window: 65536", "extends: 5",
 	} {
 		text := []byte(base + wrong + "\n")
@@ -196,6 +206,22 @@ func TestSchemaRefuses(t *testing.T) {
 		}
 		if err := fits(t, s, text); err == nil {
 			t.Errorf("%s: the schema takes it", wrong)
+		}
+	}
+}
+
+// TestSchemaOfMore: what may be said once or several times, and lists below the top.
+func TestSchemaOfMore(t *testing.T) {
+	s := schema(t)
+	for _, right := range []string{
+		"offline: {at: 1s, for: 2s}", "offline: [{for: 1s}, {at: 3s, for: 2s, abrupt: true, who: both}]", "flap: {rate: 2.5, for: 0}", "churn: {rate: 1, takeover: 0.5}",
+		"will: {watchers: 1, utf8: true, expiry: 1m, content_type: a, response_topic: b, correlation: c, user_properties: [a=b, c=d]}",
+		"ws_headers: [\"X-Tenant: a\"]", "alpn: [mqtt]", "server_name: broker.example",
+	} {
+		text := []byte("name: a\ndescription: b\n" + right + "\n")
+		_, err := profile.Read("f", text, read)
+		if fit := fits(t, s, text); fit != nil || err != nil {
+			t.Errorf("%s: the schema says %v, the reader %v", right, fit, err)
 		}
 	}
 }

@@ -49,6 +49,7 @@ type people struct {
 	topicAliasMaximum uint16
 	userProperties    []string
 	connectProperties []string
+	askProperties     []string // Of every SUBSCRIBE.
 	responseInfo      bool
 	problemInfo       bool
 	expiry            time.Duration
@@ -60,17 +61,18 @@ type people struct {
 	retainHandling    int
 	subscriptionID    uint32
 
-	watchers, willQoS int
-	willRetain        bool
-	willDelay         time.Duration
-	readers           int
-	readerEvery       time.Duration
-	readerQoS         int
+	readers     int
+	readerEvery time.Duration
+	readerQoS   int
 
 	offlineAbrupt bool
 	offlineWho    string
 	sloText       string
 	slo           series.SLO
+
+	testaments
+	comings
+	links
 }
 
 func (p *people) flags(f *pflag.FlagSet) {
@@ -94,6 +96,7 @@ func (p *people) flags(f *pflag.FlagSet) {
 	f.Uint16Var(&p.topicAliasMaximum, "topic-alias-maximum", 0, "")
 	f.StringArrayVar(&p.userProperties, "user-property", nil, "")
 	f.StringArrayVar(&p.connectProperties, "connect-user-property", nil, "")
+	f.StringArrayVar(&p.askProperties, "subscribe-user-property", nil, "")
 	f.BoolVar(&p.responseInfo, "request-response-info", false, "")
 	f.BoolVar(&p.problemInfo, "request-problem-info", true, "")
 	f.DurationVar(&p.expiry, "message-expiry", 0, "")
@@ -104,10 +107,9 @@ func (p *people) flags(f *pflag.FlagSet) {
 	f.BoolVar(&p.noLocal, "no-local", false, "")
 	f.IntVar(&p.retainHandling, "retain-handling", 0, "")
 	f.Uint32Var(&p.subscriptionID, "subscription-id", 0, "")
-	f.IntVar(&p.watchers, "will-watchers", 0, "")
-	f.IntVar(&p.willQoS, "will-qos", 1, "")
-	f.BoolVar(&p.willRetain, "will-retain", false, "")
-	f.DurationVar(&p.willDelay, "will-delay", 0, "")
+	p.testaments.flags(f)
+	p.comings.flags(f)
+	p.links.flags(f)
 	f.IntVar(&p.readers, "readers-count", 0, "")
 	f.DurationVar(&p.readerEvery, "readers-every", time.Second, "")
 	f.IntVar(&p.readerQoS, "readers-qos", 0, "")
@@ -127,10 +129,10 @@ func alias(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 }
 
 // version5 are the flags that mean something in MQTT 5 alone.
-var version5 = []string{
-	"session-expiry", "receive-maximum", "maximum-packet-size", "topic-alias", "topic-alias-maximum", "user-property", "connect-user-property", "request-response-info", "request-problem-info", "message-expiry",
-	"message-content-type", "message-response-topic", "message-correlation", "message-utf8", "no-local", "retain-handling", "subscription-id", "will-delay",
-}
+var version5 = append([]string{
+	"session-expiry", "receive-maximum", "maximum-packet-size", "topic-alias", "topic-alias-maximum", "user-property", "connect-user-property", "subscribe-user-property", "request-response-info", "request-problem-info", "message-expiry",
+	"message-content-type", "message-response-topic", "message-correlation", "message-utf8", "no-local", "retain-handling", "subscription-id",
+}, willProps...)
 
 // readPeople reads what is more than a number: groups, flows, stages and files.
 func (s *settings) readPeople(f *pflag.FlagSet) error {
@@ -152,6 +154,8 @@ func (s *settings) readPeople(f *pflag.FlagSet) error {
 		s.stages = append(s.stages, all...)
 		note(err)
 	}
+	note(s.readAbsences())
+	note(s.readHeaders())
 	if s.sloText != "" {
 		var err error
 		s.slo, err = series.ParseSLO(s.sloText)
@@ -226,16 +230,12 @@ func (s *settings) checkPeople(f *pflag.FlagSet) error {
 	refuse(s.retainHandling < 0 || s.retainHandling > 2, "--retain-handling %d: there are 0, 1 and 2", s.retainHandling)
 	refuse(f.Changed("offline-abrupt") && s.offlineFor == 0 || f.Changed("offline-who") && s.offlineFor == 0, "--offline-abrupt and --offline-who without --offline-for")
 	refuse(f.Changed("readers-every") && s.readers == 0 || f.Changed("readers-qos") && s.readers == 0, "--readers-every and --readers-qos without --readers-count")
-	for _, name := range []string{"will-qos", "will-retain", "will-delay"} {
-		refuse(f.Changed(name) && s.watchers == 0, "--%s without --will-watchers: nobody would see the wills", name)
-	}
-	for _, t := range s.userProperties {
-		key, _, ok := strings.Cut(t, "=")
-		refuse(!ok || key == "", "--user-property %q is not NAME=VALUE", t)
-	}
-	for _, t := range s.connectProperties {
-		key, _, ok := strings.Cut(t, "=")
-		refuse(!ok || key == "", "--connect-user-property %q is not NAME=VALUE", t)
+	s.testaments.check(refuse, f)
+	s.checkComings(refuse, f)
+	for flag, texts := range map[string][]string{"user-property": s.userProperties, "connect-user-property": s.connectProperties, "subscribe-user-property": s.askProperties} {
+		for _, t := range texts {
+			refuse(!isPair(t), "--%s %q is not NAME=VALUE", flag, t)
+		}
 	}
 	if n := len(s.credentials); n > 0 && len(errs) == 0 {
 		p := s.plan()
@@ -253,13 +253,12 @@ func (s *settings) peopleOf(p *plan.Plan) {
 	p.Groups, p.Flows, p.Stages = s.kinds, s.flows, s.stages
 	p.PayloadMax, p.Wild, p.Decoys, p.Body, p.Message = s.payloadMax, s.wild, s.decoys, s.body, s.message
 	p.SessionExpiry = plan.Duration(s.sessionExpiry)
-	if s.watchers != 0 {
-		p.Wills = plan.Wills{Watchers: s.watchers, QoS: packet.QoS(s.willQoS), Retain: s.willRetain, Delay: plan.Duration(s.willDelay)}
-	}
+	p.Wills = s.testaments.of()
+	s.comingsOf(p)
 	if s.readers != 0 {
 		p.Readers = plan.Readers{Count: s.readers, Every: plan.Duration(s.readerEvery), QoS: packet.QoS(s.readerQoS)}
 	}
-	if p.Offline.For != 0 {
+	if p.Offline.For != 0 && len(s.absences) == 0 {
 		p.Offline.Abrupt, p.Offline.Who = s.offlineAbrupt, plan.Who(s.offlineWho)
 	}
 	p.ClientID, p.Username = s.clientID, s.username
@@ -306,7 +305,8 @@ func (s *settings) configure(cfg *bench.Config) {
 		}
 	}
 	user(&x.Connect, s.connectProperties)
-	if s.topicAlias || s.topicAliasMaximum > 0 || s.receiveMaximum > 0 || len(x.Connect) > 0 {
+	x.Header = s.header
+	if s.topicAlias || s.topicAliasMaximum > 0 || s.receiveMaximum > 0 || len(x.Connect) > 0 || len(x.Header) > 0 {
 		cfg.Client.Extra = &x
 	}
 	if s.utf8 {
@@ -318,6 +318,7 @@ func (s *settings) configure(cfg *bench.Config) {
 	text(&cfg.Props, packet.PropCorrelationData, s.correlation)
 	user(&cfg.Props, s.userProperties)
 	number(&cfg.SubscribeProps, packet.PropSubscriptionIdentifier, s.subscriptionID)
+	user(&cfg.SubscribeProps, s.askProperties)
 	cfg.Subscription = client.Subscription{NoLocal: s.noLocal, RetainHandling: uint8(s.retainHandling)}
 	cfg.Personal = s.personal(&cfg.Plan)
 	if s.sloText != "" {

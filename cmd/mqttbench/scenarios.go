@@ -28,8 +28,8 @@ on purpose. Whatever was promised must be kept all the same. Exit code 0: it is;
       --list                 print their names, and do nothing
       --keep DIR             keep the results of the runs there
       --shipped              run, in small, the profiles that ask a broker about its promises (persistent-session, handshake-cut,
-                             reconnect-churn, will-storm, retained-flood, shared-skew, wildcard-storm, connection-storm, slow-consumer,
-                             qos-tradeoff), against one or more brokers, and print a table in Markdown of what each of them does
+                             reconnect-churn, flapping, offline-windows, will-storm, retained-flood, shared-skew, wildcard-storm,
+                             connection-storm, slow-consumer, qos-tradeoff), against one or more brokers, and print a table in Markdown of what each of them does
       --only PREFIX          of those, the scenarios whose names begin so
 `
 
@@ -147,6 +147,7 @@ func corpus() []injection {
 		{name: "aedes 649: queued before live, QoS 2", args: append(atQoS(2, "reset:PUBLISH:to=subscriber:nth=400"), offline...), found: unharmed(0)},
 		{name: "mqtt-lib 151: in flight before new", args: append(atQoS(1, "reset:PUBLISH:to=subscriber:every=101:limit=6"), "--rate", "2000"), found: unharmed(2)},
 		{name: "iotedge 4359: in flight over a restart", args: atQoS(1, "kill:at=400ms"), restarts: true, found: unharmed(1)},
+		{name: "retained over a restart", args: append(atQoS(1, "kill:at=800ms"), "--publishers", "10", "--subscribers", "1", "--pattern", "fan-in", "--rate", "10", "--retain", "--readers-count", "1", "--readers-every", "200ms", "--duration", "1500ms"), restarts: true, found: unharmed(1)},
 	}
 }
 

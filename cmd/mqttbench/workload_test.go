@@ -132,7 +132,7 @@ func TestDocumentedTotals(t *testing.T) {
 	}
 	// 1000 messages for each of 100 subscribers, all queued and none published after.
 	p := parsed(t, "w7-offline")
-	if from, to := p.Away(); p.Expected(from, p.End()) != 100_000 || to < p.End() || p.SubscriberSession != plan.Persistent {
+	if from, to := p.Away(p.Offline); p.Expected(from, p.End()) != 100_000 || to < p.End() || p.SubscriberSession != plan.Persistent {
 		t.Errorf("w7: %d queued, away from %d to %d of %d", p.Expected(from, p.End()), from, to, p.End())
 	}
 	if p := parsed(t, "mqttbs-conn-10k"); p.ConnectRate != 100 || !p.Idle() {
@@ -159,6 +159,8 @@ func TestSmall(t *testing.T) {
 		{"w7-offline", "--publishers 10 --subscribers 10 --rate 1000 --offline-for 600ms"},
 		{"offline-drain/qos-2", "--publishers 10 --subscribers 10 --rate 500 --offline-at 100ms --offline-for 200ms"},
 		{"churn", "--publishers 10 --subscribers 10 --rate 200 --churn 20 --churn-down 20ms"},
+		{"reconnect-churn/persistent-taken-over", "--publishers 10 --subscribers 10 --rate 200 --churn 20 --churn-down 20ms"},
+		{"offline-windows/qos-2", "--publishers 10 --subscribers 10 --rate 500 --offline at=50ms,for=100ms --offline at=250ms,for=100ms,abrupt=true"},
 		{"qos-tradeoff/good/q1-q0", "--publishers 10 --subscribers 10 --rate 200"},
 		{"emq-scene/fan-out", "--publishers 2 --subscribers 20 --rate 50"},
 		{"tbmq-3m", "--publishers 5 --subscribers 10 --rate 50"},
@@ -213,10 +215,16 @@ func counted(t *testing.T, name, dir string) {
 	if !p.Closed && (c.Attempted != p.Offered(0, p.End()) || c.Delivered != p.Expected(0, p.End())) {
 		t.Errorf("%d sent, %d delivered; the plan has %d and %d", c.Attempted, c.Delivered, p.Offered(0, p.End()), p.Expected(0, p.End()))
 	}
-	if from, to := p.Away(); to > 0 {
-		if due := p.Expected(from, min(to, p.End())); s.Drained == nil || s.Drained.Queued > due || s.Drained.Queued < due/2 || s.Drained.Delivered != s.Drained.Queued {
-			t.Errorf("drained %+v of %d", s.Drained, due)
-		}
+	due := int64(0)
+	for _, o := range p.Absences() {
+		from, to := p.Away(o)
+		due += p.Expected(from, min(to, p.End()))
+	}
+	if due > 0 && (s.Drained == nil || s.Drained.Queued > due || s.Drained.Queued < due/2 || s.Drained.Delivered != s.Drained.Queued) {
+		t.Errorf("drained %+v of %d", s.Drained, due)
+	}
+	if len(p.Absences()) > 1 && len(s.OfflineWindows) != len(p.Absences()) {
+		t.Errorf("%d of %d times of being offline are told", len(s.OfflineWindows), len(p.Absences()))
 	}
 	if p.Churn.Rate > 0 && s.Measured.Reconnects == 0 {
 		t.Error("nobody left")
