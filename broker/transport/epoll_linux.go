@@ -45,13 +45,14 @@ type epoll struct {
 	try     func(uintptr) bool // tryPoll, bound once.
 
 	// Owned by the runner.
-	loop     *Loop
-	events   [eventBatch]unix.EpollEvent
-	n        int    // Events found.
-	polls    uint64 // System calls that asked for events.
-	deadline int64  // What file's read deadline stands for; MaxInt64: none.
-	locked   bool   // The thread of a precise loop is set up.
-	noPwait2 bool
+	loop      *Loop
+	events    [eventBatch]unix.EpollEvent
+	n         int    // Events found.
+	polls     uint64 // System calls that asked for events.
+	deadline  int64  // What file's read deadline stands for; MaxInt64: none.
+	scheduled int64  // Clock: when a precise loop last gave way to others.
+	locked    bool   // The thread of a precise loop is set up.
+	noPwait2  bool
 
 	// Guarded by Loop.turn.
 	listeners []*epollListener

@@ -8,8 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// reschedule is half of what sysmon lets pass, ns.
+const reschedule = 5_000_000
+
 // waitPrecise sleeps on a thread of the loop's own, to the nanosecond as far as the kernel can. The scheduler is told (Syscall, not
 // RawSyscall), so that a garbage collection need not wait for it.
+//
+// The runtime's sysmon takes the P of a goroutine that it has not seen scheduled for 10 ms at each of its rounds, and stays awake for
+// it: the loop and two more threads then hand a P around some 10,000 times a second. So the loop has itself scheduled now and then. The
+// process needs a P more than it has precise loops for that to help.
 func (p *epoll) waitPrecise(l *Loop, until int64) {
 	if !p.locked {
 		p.locked = true
@@ -17,9 +24,15 @@ func (p *epoll) waitPrecise(l *Loop, until int64) {
 		runtime.LockOSThread()
 		unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
 	}
+	now := Clock()
+	if now-p.scheduled >= reschedule {
+		runtime.Gosched()
+		now = Clock()
+		p.scheduled = now
+	}
 	var left int64
 	if until != math.MinInt64 {
-		left = until - Clock()
+		left = until - now
 	}
 	if left <= 0 {
 		p.n = p.poll()

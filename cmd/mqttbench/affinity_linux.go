@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 
@@ -27,7 +26,7 @@ func pin(pid int, cpus string) error {
 		}
 	}
 	if pid == os.Getpid() {
-		runtime.GOMAXPROCS(n)
+		processors = n
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"time"
 
@@ -63,7 +62,7 @@ type generatorSetup struct {
 }
 
 func (s *settings) generatorSetup() generatorSetup {
-	return generatorSetup{Engine: s.client, Loops: s.groups(), Driver: s.driver, Precision: s.precision, CPUs: s.cpus, Procs: runtime.GOMAXPROCS(0)}
+	return generatorSetup{Engine: s.client, Loops: s.groups(), Driver: s.driver, Precision: s.precision, CPUs: s.cpus, Procs: processors}
 }
 
 // sameMachine compares what the figures depend on.
