@@ -68,6 +68,9 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 		Slack:       result.QuantilesOf(totals.Slack),
 		Errors:      l.errorCounts(),
 	}
+	if s.Interrupted { // Nobody waited for what was under way.
+		r.rest = rest{arriving: true, answering: true}
+	}
 	for p, name := range exchanges {
 		if q := result.QuantilesOf(totals.Phases[p]); q.Count > 0 {
 			s.Exchanges = append(s.Exchanges, result.Exchange{Name: name, Took: q})

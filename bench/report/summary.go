@@ -53,10 +53,10 @@ func judgements(s *result.Summary) (all []judgement) {
 	switch {
 	case s.Outcome == result.Failed:
 		all = append(all, judgement{mark: red, text: "FAILED: the run could not be carried out"})
-	case s.Validity == result.ValidityInvalid:
-		all = append(all, judgement{mark: red, text: "INVALID: " + cmp.Or(firstFailed(s, result.ValidityInvalid), "the run cannot be trusted")})
 	case s.Interrupted:
 		all = append(all, judgement{mark: yellow, text: "INTERRUPTED: what was under way at the end is not counted as lost"})
+	case s.Validity == result.ValidityInvalid:
+		all = append(all, judgement{mark: red, text: "INVALID: " + cmp.Or(firstFailed(s, result.ValidityInvalid), "the run cannot be trusted")})
 	case s.Validity == result.ValidityNoisy:
 		all = append(all, judgement{mark: yellow, text: "NOISY: " + cmp.Or(firstFailed(s, result.ValidityNoisy), "something else used the machine") +
 			"; counts, cost and verdict stand, latencies do not compare"})

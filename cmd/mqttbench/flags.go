@@ -186,7 +186,7 @@ func (s *settings) parse(args []string, more ...func(*pflag.FlagSet)) (*pflag.Fl
 		add(f)
 	}
 	if err := f.Parse(args); err != nil {
-		return nil, err
+		return nil, suggest(f, err)
 	}
 	if err := s.useProfile(f); err != nil {
 		return nil, err
@@ -206,6 +206,17 @@ func (s *settings) parse(args []string, more ...func(*pflag.FlagSet)) (*pflag.Fl
 	s.derive(f)
 	s.derivePeople()
 	return f, s.placed(errors.Join(s.check(f), s.checkSeries(f)))
+}
+
+// suggest adds to a complaint about an unknown flag the one that may be meant.
+func suggest(f *pflag.FlagSet, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	var known []string
+	f.VisitAll(func(flag *pflag.Flag) { known = append(known, flag.Name) })
+	return fmt.Errorf("%w%s", err, didYouMean(unknown.GetSpecifiedName(), known))
 }
 
 // preset gives a flag another default.
@@ -347,14 +358,19 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	refuse(s.warmupCut != "auto" && s.warmupCut != "off", "--warmup-cut %q: there are auto and off", s.warmupCut)
 	refuse(s.drain <= 0, "--drain %v: it must be more than 0", s.drain)
 	refuse(s.connectFor <= 0, "--connect-timeout %v: it must be more than 0", s.connectFor)
+	refuse(f.Changed("payload") && s.payload < plan.StampSize, "--payload %d: a message begins with a stamp of %d bytes", s.payload, plan.StampSize)
+	refuse(f.Changed("topic") && s.topic == "", "--topic is empty; leave it away for %s", plan.DefaultTopic)
 	refuse(s.window <= 0 || s.window > 65535, "--window %d: it is 1 to 65535 messages", s.window)
-	refuse(s.churn < 0, "--churn %g is negative", s.churn)
+	refuse(!(s.churn >= 0), "--churn %g: it is 0 or more connections a second", s.churn)
+	refuse(s.churn*s.duration.Seconds() > mostDepartures, "--churn %g for %v: so many departures are no test of anything; up to %d in all are possible", s.churn, s.duration, mostDepartures)
 	refuse(s.churnAbrupt < 0 || s.churnAbrupt > 1, "--churn-abrupt %g: it is a share, 0 to 1", s.churnAbrupt)
 	refuse(s.churnDown < 0, "--churn-down %v is negative", s.churnDown)
-	refuse(s.keepAlive < 0 || s.keepAlive > 65535*time.Second, "--keep-alive %v: it is at most 65535 s", s.keepAlive)
+	refuse(s.keepAlive < 0 || s.keepAlive > 65535*time.Second || s.keepAlive%time.Second != 0, "--keep-alive %v: it is whole seconds, at most 65535", s.keepAlive)
 	refuse(s.live != "auto" && s.live != "off", "--live %q: there are auto and off", s.live)
-	refuse(s.loops < 0, "--loops %d is negative", s.loops)
-	refuse(s.brokerLoops < 0, "--broker-loops %d is negative", s.brokerLoops)
+	refuse(s.loops < 0 || s.loops > mostLoops, "--loops %d: there are 1 to %d, and 0 is as many as fit the machine", s.loops, mostLoops)
+	refuse(s.brokerLoops < 0 || s.brokerLoops > mostLoops, "--broker-loops %d: there are 1 to %d, and 0 is as many as fit the machine", s.brokerLoops, mostLoops)
+	refuse(s.brokerPID < 0, "--broker-pid %d is no process", s.brokerPID)
+	refuse(f.Changed("receive-maximum") && s.receiveMaximum == 0, "--receive-maximum 0: it is 1 to 65535")
 	refuse(s.connecting <= 0, "--connecting %d: it must be more than 0", s.connecting)
 	refuse(s.client != "native" && s.client != "paho", "--client %q: there are native and paho", s.client)
 	refuse(s.client == "paho" && s.mqtt == "5", "--client paho speaks MQTT 3.1.1 only")
@@ -395,6 +411,11 @@ func (s *settings) check(f *pflag.FlagSet) error {
 var drivers = map[string]transport.Driver{"auto": transport.Auto, "epoll": transport.Epoll, "goroutine": transport.Goroutine}
 
 var versions = map[string]packet.Version{"3.1": packet.V31, "3.1.1": packet.V311, "5": packet.V5, "5.0": packet.V5}
+
+const (
+	mostLoops      = 1024
+	mostDepartures = 10_000_000 // They are drawn before the run begins.
+)
 
 // ways are the schemes of brokers, with the ports that are registered for them.
 var ways = map[string]struct{ scheme, port string }{

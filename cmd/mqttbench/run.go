@@ -65,10 +65,11 @@ func (s *settings) carryOut(ctx context.Context, args []string, stdout, stderr i
 	case failed:
 		s.tidy()
 		return inputError{err}
+	case res == nil:
+		s.tidy()
+		return err
 	}
-	if res != nil {
-		err = errors.Join(err, s.show(res, stdout))
-	}
+	err = errors.Join(err, s.show(res, stdout))
 	switch {
 	case err != nil:
 		return err
@@ -237,7 +238,7 @@ func (s *settings) groups() int {
 
 func (s *settings) engine() (client.Engine, error) {
 	groups := s.groups()
-	// A precise loop keeps its P while it sleeps, and everything else needs one.
+	// With a P to spare, the runtime leaves a loop its P while it sleeps, and whatever else there is to do need not wait for it.
 	runtime.GOMAXPROCS(max(processors, groups+1))
 	if s.client == "paho" {
 		return paho.New(groups), nil

@@ -16,6 +16,8 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"mqttbench/bench/client"
+	"mqttbench/broker/packet"
 	"mqttbench/broker/transport"
 )
 
@@ -111,10 +113,13 @@ func (s *settings) security(t *target) (security, error) {
 func (s *settings) hint(err error) error {
 	var untrusted *transport.UntrustedError
 	var unverified *tls.CertificateVerificationError
+	var refused *client.RefusedError
 	switch {
 	case err == nil:
 	case errors.As(err, &untrusted), errors.As(err, &unverified):
 		return fmt.Errorf("%w (use --cafile, or --insecure to believe it all the same)", err)
+	case errors.As(err, &refused) && (refused.Reason == packet.NotAuthorized || refused.Reason == packet.BadUserNameOrPassword):
+		return fmt.Errorf("%w (who may connect is said by --username and --password, or --credentials)", err)
 	case transport.IsAlert(err) && s.files.Certificate == "":
 		return fmt.Errorf("%w (if it wants a certificate from its clients: --certfile and --keyfile)", err)
 	case errors.Is(err, syscall.EADDRNOTAVAIL) && len(s.localAddrs) == 0:

@@ -165,6 +165,7 @@ func (b *batch) carry(ctx context.Context, v settings, name, text string) (*resu
 		}
 	}
 	if ctx.Err() != nil {
+		fmt.Fprintln(b.stderr, "interrupted")
 		return nil, exitError(exitInterrupted)
 	}
 	if v.pprof != "" {
