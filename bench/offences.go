@@ -85,15 +85,15 @@ type Unanswered struct {
 	Count      int64
 }
 
-// unsettled is how many clients have fallen silent, and it is not known yet whether the broker noticed; and what it owes to others than the clients.
-func (r *run) unsettled() (n int) {
+// unsettled is how many clients have fallen silent, and it is not known yet whether the broker noticed; and how much it owes to others than the clients.
+func (r *run) unsettled() (silent, owed int) {
 	if r.cfg.Silences != nil {
-		_, n = r.cfg.Silences()
+		_, silent = r.cfg.Silences()
 	}
 	if r.cfg.Unanswered != nil {
-		n += len(r.cfg.Unanswered())
+		owed = len(r.cfg.Unanswered())
 	}
-	return n
+	return silent, owed
 }
 
 // unanswered puts into the verdict what the broker has not answered.

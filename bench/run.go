@@ -383,7 +383,7 @@ func (r *run) settle(ctx context.Context, patience time.Duration) error {
 		if looked = at; now != last || busy {
 			last, quiet = now, 0
 		}
-		if now.online == r.all && quiet > r.cfg.Lull+max(quietFor, r.log.tail()) {
+		if now.online == r.all && now.silent == 0 && quiet > r.cfg.Lull+max(quietFor, r.log.tail()) {
 			return nil
 		}
 		if err := r.await(ctx, time.Now().Add(drainPoll), func() bool { return false }, func() error { return nil }); err != nil {
@@ -407,16 +407,17 @@ const drainPoll = 20 * time.Millisecond
 
 // A drainState is what is left to do.
 type drainState struct {
-	tally     measure.Tally
-	unsent    int64
-	online    int
-	held      int // QoS 2 messages whose PUBREL has not come.
-	coming    int // Take-overs and unsubscribed subscribers, whose turn is not over.
-	unsettled int // What the broker may do yet: notice that a client is silent, or answer others than the clients.
+	tally  measure.Tally
+	unsent int64
+	online int
+	held   int // QoS 2 messages whose PUBREL has not come.
+	coming int // Take-overs and unsubscribed subscribers, whose turn is not over.
+	silent int // Clients that have fallen silent, and the broker may notice yet.
+	owed   int // Answers of the broker's to others than the clients.
 }
 
 func (d *drainState) done() bool {
-	return d.unsent == 0 && d.held == 0 && d.coming == 0 && d.unsettled == 0 && d.tally.Outstanding == 0 && d.tally.Missing() <= 0
+	return d.unsent == 0 && d.held == 0 && d.coming == 0 && d.silent == 0 && d.owed == 0 && d.tally.Outstanding == 0 && d.tally.Missing() <= 0
 }
 
 // answered is how many exchanges are over.
@@ -440,7 +441,7 @@ func (r *run) drainState() (d drainState) {
 		d.held += s.held
 		d.coming += s.coming
 	}
-	d.unsettled = r.unsettled()
+	d.silent, d.owed = r.unsettled()
 	return d
 }
 

@@ -343,6 +343,7 @@ func TestCorpusCatches(t *testing.T) {
 		{"aedes 649", "two are exchanged", "reordered"},
 		{"mqtt-lib 151", "new overtakes in flight", "reordered"},
 		{"iotedge 4359", "", "of 300 delivered"}, // A broker that keeps nothing.
+		{"retained over", "", "retained-lost"},
 	}
 	left := map[string]bool{}
 	for _, x := range corpus() {

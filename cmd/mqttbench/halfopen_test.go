@@ -2,6 +2,7 @@ package main
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,6 +56,7 @@ func TestHalfOpen(t *testing.T) {
 			t.Skipf("this machine stood still: %+v", x)
 		}
 		c := r.Summary.Contracts[0]
+		c.Findings = slices.DeleteFunc(c.Findings, func(f result.Finding) bool { return !f.Class.Breaks() })
 		if code != exitBroken || c.Count(result.HalfOpen) != 1 || len(c.Findings) != 1 || x.Noticed != result.SilenceUnnoticed {
 			t.Fatalf("exit code %d, %+v, %+v\n%s", code, c.Findings, x, stdout)
 		}

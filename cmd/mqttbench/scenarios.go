@@ -147,7 +147,7 @@ func corpus() []injection {
 		{name: "aedes 649: queued before live, QoS 2", args: append(atQoS(2, "reset:PUBLISH:to=subscriber:nth=400"), offline...), found: unharmed(0)},
 		{name: "mqtt-lib 151: in flight before new", args: append(atQoS(1, "reset:PUBLISH:to=subscriber:every=101:limit=6"), "--rate", "2000"), found: unharmed(2)},
 		{name: "iotedge 4359: in flight over a restart", args: atQoS(1, "kill:at=400ms"), restarts: true, found: unharmed(1)},
-		{name: "retained over a restart", args: append(atQoS(1, "kill:at=800ms"), "--publishers", "10", "--subscribers", "1", "--pattern", "fan-in", "--rate", "10", "--retain", "--readers-count", "1", "--readers-every", "200ms", "--duration", "1500ms"), restarts: true, found: unharmed(1)},
+		{name: "retained over a restart", args: append(atQoS(1, "kill:at=800ms"), "--clients", "11", "--pattern", "fan-in", "--rate", "10", "--retain", "--readers-count", "1", "--readers-every", "200ms", "--duration", "1500ms"), restarts: true, found: unharmed(1)},
 	}
 }
 

@@ -183,10 +183,24 @@ func (t *shippedTable) cell(broker string, r *result.Run, err error) string {
 	if x := s.Shared; x != nil {
 		parts = append(parts, fmt.Sprintf("shares %d to %d", x.Least, x.Most))
 	}
+	if len(s.Silences) > 0 {
+		parts = append(parts, silenceCell(s.Silences))
+	}
 	if x := s.Slowest; x != nil {
 		parts = append(parts, fmt.Sprintf("slowest waited %.3g s, others %.2g s", x.Mean, x.Others))
 	}
 	return strings.Join(parts, "; ")
+}
+
+// silenceCell is what a broker did about clients that fell silent, in a few words.
+func silenceCell(all []result.Silence) string {
+	words := map[string]int64{}
+	longest := 0.0
+	for _, x := range all {
+		words[x.Noticed]++
+		longest = max(longest, x.Waited)
+	}
+	return fmt.Sprintf("silent: %s, within %.1f s", counts(words), longest)
 }
 
 // shorten keeps an error to what fits a cell.
