@@ -55,16 +55,16 @@ func (w *worker) subscribeAgain(now int64) (next int64) {
 // takeBack has the subscriber unsubscribe. One that is not there, or has no subscription now, is passed over.
 func (s *subscriber) takeBack(until int64) {
 	m := s.member
-	if !m.connected || m.leaving || m.returning != 0 || m.asking != nil || m.flap != nil || s.unproven {
+	if !m.connected || m.leaving || m.returning != 0 || m.asking() || m.flap != nil || s.unproven {
 		return
 	}
 	w := m.worker
 	w.flaps.taken++
 	w.rec.Count.Unsubscribes++
-	m.flap = &flap{subscriber: s, until: until}
+	m.special().flap = &flap{subscriber: s, until: until}
 	w.unsubscribed = append(w.unsubscribed, m.flap)
 	s.ledger.Unsubscribed()
-	m.client.Unsubscribe(s.filters)
+	m.client.Unsubscribe(w.run.plan.Filters(s.number))
 }
 
 // Unsubscribed implements client.Observer.
@@ -85,12 +85,14 @@ func (m *member) renew() {
 	s := m.flap.subscriber
 	m.flap = nil
 	m.worker.flaps.renewed++
-	m.subscribe([]*subscriber{s})
+	m.subscribe(s.ask(nil))
 }
 
 // lapse: the connection has ended in the middle of it. The subscriber subscribes again when it is back.
 func (m *member) lapse() {
-	m.asking = nil
+	for s := m.subs; s != nil; s = s.next {
+		s.asked = 0
+	}
 	if m.flap != nil {
 		m.flap.subscriber.lapsed, m.flap = true, nil
 		m.worker.flaps.lapsed++

@@ -13,45 +13,64 @@ import (
 // A member is a client that comes and goes, in the roles that the plan gives it: it may publish several streams and
 // receive several. Its methods are what its client observes. Owned by its worker's group.
 type member struct {
-	worker      *worker
-	number      int // As the plan counts clients; watchers and readers come after them.
-	client      client.Client
-	pubs        []*publisher
-	subs        []*subscriber
-	watch       *watcher      // nil: it watches no wills.
-	read        *reader       // nil: it reads no retained messages.
-	dialledAt   int64         // When its last attempt began, transport.Clock.
-	returning   int64         // When it began to connect again, transport.Clock; 0: it has not, or its session is back.
-	back        int64         // When it is to connect again if it is leaving, transport.Clock.
-	attempts    int           // Failed connection attempts in a row.
-	connections int           // So far.
-	asking      []*subscriber // Those whose SUBSCRIBE is under way.
+	worker *worker
+	client client.Client
+	pubs   *publisher  // The first of its publishers, which knows the next.
+	subs   *subscriber // As pubs.
+	*seldom
+
+	number      int   // As the plan counts clients; watchers and readers come after them.
+	connections int32 // So far.
+	attempts    uint8 // Failed connection attempts in a row, as far as they count.
 	connected   bool
 	dialling    bool // It holds a place in the waiting line.
 	met         bool // It has been connected before.
 	leaving     bool // Its connection is being ended by the plan.
 	refusal     packet.ReasonCode
-	away        int            // Which of the plan's absences it is in, or returning from, from 1; 0: none.
-	missed      plan.Departure // For an absence, and the member was not connected: it still leaves if it comes in time.
-	double      *double        // nil: it has never been taken over.
-	flap        *flap          // nil: it is subscribed to what it should be.
+}
+
+// Seldom is what a member needs that does more than to connect and stay. All others share one, which is not written to: to change it, ask special for
+// their own.
+type seldom struct {
+	watch     *watcher       // nil: it watches no wills.
+	read      *reader        // nil: it reads no retained messages.
+	dialledAt int64          // When its last attempt to come back began, transport.Clock.
+	returning int64          // When it began to connect again, transport.Clock; 0: it has not, or its session is back.
+	back      int64          // When it is to connect again if it is leaving, transport.Clock.
+	away      int            // Which of the plan's absences it is in, or returning from, from 1; 0: none.
+	missed    plan.Departure // For an absence, and the member was not connected: it still leaves if it comes in time.
+	double    *double        // nil: it has never been taken over.
+	flap      *flap          // nil: it is subscribed to what it should be.
+}
+
+var nothingSpecial seldom
+
+// special is what is seldom of the member, its own.
+func (m *member) special() *seldom {
+	if m.seldom == &nothingSpecial {
+		m.seldom = new(seldom)
+	}
+	return m.seldom
 }
 
 // Reconnecting after a failure waits longer each time.
 const (
-	firstRetry = 50 * time.Millisecond
-	lastRetry  = 2 * time.Second
+	firstRetry   = 50 * time.Millisecond
+	lastRetry    = 2 * time.Second
+	mostAttempts = 10 // Count: firstRetry<<10 is beyond lastRetry.
 )
 
 // leave ends the connection as the plan says. One that is down already stays so.
 func (m *member) leave(d plan.Departure) {
 	if !m.connected && d.Absence > 0 {
-		m.missed = d
+		m.special().missed = d
 	}
 	if !m.connected || m.leaving || m.worker.frozen {
 		return
 	}
-	m.leaving, m.back, m.away = true, m.worker.run.start+d.At+d.Down, d.Absence
+	m.leaving = true
+	x := m.special()
+	x.back, x.away = m.worker.run.start+d.At+d.Down, d.Absence
 	switch {
 	case d.TakeOver:
 		m.takeOver()
@@ -66,14 +85,18 @@ func (m *member) leave(d plan.Departure) {
 // leaveLate has the member leave that was still on its way when the others left.
 func (m *member) leaveLate() {
 	d := m.missed
-	if m.missed = (plan.Departure{}); d.Absence > 0 && m.worker.group.Now() < m.worker.run.start+d.At+d.Down {
+	if d.Absence == 0 {
+		return
+	}
+	m.missed = plan.Departure{}
+	if m.worker.group.Now() < m.worker.run.start+d.At+d.Down {
 		m.leave(d)
 	}
 }
 
 func (m *member) arrived() {
 	w := m.worker
-	m.connected, m.attempts, m.returning = true, 0, 0
+	m.connected, m.attempts = true, 0
 	m.connections++
 	if m.read != nil { // It is no part of the load.
 		w.dialled(m)
@@ -101,7 +124,9 @@ func (m *member) resumed(now int64) {
 			m.worker.stretches[m.away-1].resumed.Add(took)
 		}
 	}
-	m.away = 0
+	if m.away > 0 {
+		m.away = 0
+	}
 }
 
 // Refused is a CONNACK that says no; Disconnected follows.
@@ -138,8 +163,8 @@ func (m *member) departed(err error, now int64) {
 	w.failed(err, now)
 	w.run.lastError.Store(&err)
 	w.run.nudge()
-	wait := min(firstRetry<<min(m.attempts, 10), lastRetry)
-	m.attempts++
+	wait := min(firstRetry<<m.attempts, lastRetry)
+	m.attempts = min(m.attempts+1, mostAttempts)
 	w.comeBack(m, now+int64(wait))
 }
 
@@ -153,29 +178,34 @@ func (m *member) Took(p client.Phase, d time.Duration) {
 // A publisher sends one stream.
 type publisher struct {
 	*member
-	number int
-	slot   uint64 // Its place among the publishers of the member, in the upper half of tokens.
-	topic  string // "": every message has a name of its own.
+	next   *publisher // Of the same member.
 	ledger *measure.Publisher
 	sends  measure.Sends
-	epoch  uint32 // Connections that have ended.
-	qos    packet.QoS
-	retain bool
-	phased bool // Its phase has been taken.
+	refill *refill // nil in an open loop.
 
 	period   float64 // Mean gap between two messages, ns; 0: it changes with time, or nothing is due.
 	lastSent int64   // When the last message left, transport.Clock; 0: not in its turn.
 
-	// Closed loop: deliveries that the messages sent ask for and that have not been seen.
-	awaited int64
-	copies  int64
+	number int    // The upper half of its tokens.
+	copies int32  // Deliveries that a message makes.
+	epoch  uint32 // Connections that have ended.
+	qos    packet.QoS
+	retain bool
+	phased bool // Its phase has been taken.
+}
+
+// A refill is what a publisher knows in a closed loop.
+type refill struct {
+	awaited int64  // Deliveries that the messages sent ask for and that have not been seen.
+	next    uint32 // The sequence number of the next message.
 
 	// As they were when reopen looked last.
-	awaitedLast int64
 	nextLast    uint32
-
-	next uint32 // Closed loop: the sequence number of the next message.
+	awaitedLast int64
 }
+
+// token is what the client knows message seq by.
+func (p *publisher) token(seq uint32) uint64 { return uint64(p.number)<<32 | uint64(seq) }
 
 // send puts one message on the wire when it is due, unless the client cannot take it now.
 func (p *publisher) send(seq uint32, due int64) bool {
@@ -243,19 +273,22 @@ func (p *publisher) catchUp() {
 // fill sends, in a closed loop, as much as the window allows. A place in the window is taken from
 // the PUBLISH until the message is acknowledged and every receiver has it: so the loop is closed at QoS 0, too.
 func (p *publisher) fill() {
-	w := p.worker
-	if w.run.plan.Rate > 0 || w.paused || w.frozen {
+	w, f := p.worker, p.refill
+	if f == nil || w.paused || w.frozen {
 		return
 	}
-	for p.awaited < int64(w.run.plan.Window)*p.copies {
+	for f.awaited < p.window() {
 		now := transport.Clock()
-		if now < w.run.start || now >= w.run.start+w.run.plan.End() || !p.send(p.next, now) {
+		if now < w.run.start || now >= w.run.start+w.run.plan.End() || !p.send(f.next, now) {
 			return
 		}
-		p.next++
-		p.awaited += p.copies
+		f.next++
+		f.awaited += int64(p.copies)
 	}
 }
+
+// window is how many deliveries may be awaited.
+func (p *publisher) window() int64 { return int64(p.worker.run.plan.Window) * int64(p.copies) }
 
 // delivered: a receiver has a message of this publisher. It may be called on any group.
 func (p *publisher) delivered(on *worker) {
@@ -263,18 +296,22 @@ func (p *publisher) delivered(on *worker) {
 		p.worker.group.Post(func() { p.delivered(p.worker) })
 		return
 	}
-	p.awaited--
-	if p.awaited < int64(p.worker.run.plan.Window)*p.copies {
+	p.refill.awaited--
+	if p.refill.awaited < p.window() {
 		p.fill()
 	}
 }
 
 // reopen forgives the window what QoS 0 has lost: called once a second, it does so if nothing was delivered since the last time.
 func (p *publisher) reopen() {
-	if p.awaited == p.awaitedLast && p.next == p.nextLast && (p.worker.run.plan.PubQoS == 0 || p.worker.run.plan.SubQoS == 0) {
-		p.awaited = 0
+	f := p.refill
+	if f == nil {
+		return
 	}
-	p.awaitedLast, p.nextLast = p.awaited, p.next
+	if f.awaited == f.awaitedLast && f.next == f.nextLast && (p.worker.run.plan.PubQoS == 0 || p.worker.run.plan.SubQoS == 0) {
+		f.awaited = 0
+	}
+	f.awaitedLast, f.nextLast = f.awaited, f.next
 }
 
 // probe publishes the message that shows that the topic reaches its subscribers.
@@ -287,16 +324,16 @@ func (p *publisher) probe() {
 // write makes message seq, sent at now, the worker's message: the same each time.
 func (p *publisher) write(seq uint32, now int64) {
 	w := p.worker
-	m := &w.message
-	size := w.run.plan.PayloadSize(p.number, seq)
+	m, stream := &w.message, p.number
+	size := w.run.plan.PayloadSize(stream, seq)
 	if size > len(w.payload) { // What a template makes of a message is not known before.
 		w.payload = make([]byte, 2*size)
 	}
 	m.Payload = w.payload[:size]
-	w.run.plan.Fill(m.Payload, plan.Stamp{Run: w.run.plan.RunID, Stream: p.number, Seq: seq, Sent: now - w.run.origin})
-	m.Topic, m.QoS, m.Retain, m.Token, m.Sent, m.ID = p.topic, p.qos, p.retain, p.slot<<32|uint64(seq), now, 0
-	if m.Topic == "" {
-		m.Topic = w.run.plan.TopicOf(p.number, seq)
+	w.run.plan.Fill(m.Payload, plan.Stamp{Run: w.run.plan.RunID, Stream: stream, Seq: seq, Sent: now - w.run.origin})
+	m.QoS, m.Retain, m.Token, m.Sent, m.ID = p.qos, p.retain, p.token(seq), now, 0
+	if m.Topic = w.run.ledger.Topic(stream); m.Topic == "" {
+		m.Topic = w.run.plan.TopicOf(stream, seq)
 	}
 }
 
@@ -316,7 +353,9 @@ func (p *publisher) acked(seq uint32, reason packet.ReasonCode, now int64) {
 	p.ledger.Acked(seq, reason)
 	if reason >= packet.UnspecifiedError {
 		w.rec.Count.Refused++
-		p.awaited -= p.copies // Nobody will receive it.
+		if p.refill != nil {
+			p.refill.awaited -= int64(p.copies) // Nobody will receive it.
+		}
 		return
 	}
 	w.rec.Acked(w.due(p.number, seq, now))
@@ -339,12 +378,13 @@ func (p *publisher) depart() {
 // A subscriber receives what its filters match.
 type subscriber struct {
 	*member
-	number     int
+	next       *subscriber // Of the same member.
+	ledger     *measure.Subscriber
 	first      int64 // First deliveries,
 	waited     int64 // and their response times together, ns.
-	filters    []string
-	ledger     *measure.Subscriber
-	probes     int // Probes that have come.
+	number     int
+	asked      int32  // Topic Filters in the SUBSCRIBE that is under way; 0: none is.
+	probes     uint32 // Probes that have come.
 	qos        packet.QoS
 	granted    packet.ReasonCode // By the last SUBACK.
 	subscribed bool
@@ -379,7 +419,7 @@ func (s *subscriber) accept(codes []packet.ReasonCode) {
 	s.granted = lowest(codes)
 	s.ledger.Subscribed(s.granted)
 	if s.granted >= packet.UnspecifiedError {
-		w.run.fail(&SetupError{errSubscription(s.filters, s.granted)})
+		w.run.fail(&SetupError{errSubscription(w.run.plan.Filters(s.number), s.granted)})
 		return
 	}
 	if !s.subscribed {
@@ -442,7 +482,7 @@ func (s *subscriber) receive(r *client.Reception) {
 
 func (s *subscriber) probed() {
 	s.probes++
-	if s.probes == s.worker.run.plan.SourceCount(s.number) || s.worker.run.plan.IsShared(s.number) {
+	if int(s.probes) == s.worker.run.plan.SourceCount(s.number) || s.worker.run.plan.IsShared(s.number) {
 		s.worker.run.probed.Add(1)
 		s.worker.run.nudge()
 	}

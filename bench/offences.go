@@ -24,7 +24,7 @@ func named(all []result.Offender, o result.Offender) []result.Offender {
 func (m *member) lostSession() {
 	w := m.worker
 	w.lostSessions = named(w.lostSessions, result.Offender{
-		Client: w.run.nameOf(m), Seen: w.run.log.seconds(w.group.Now()), SeenConnection: m.connections + 1, Text: "came back, and Session Present was 0",
+		Client: w.run.nameOf(m), Seen: w.run.log.seconds(w.group.Now()), SeenConnection: int(m.connections) + 1, Text: "came back, and Session Present was 0",
 	})
 }
 

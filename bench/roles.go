@@ -19,20 +19,31 @@ func (r *run) populate() {
 	r.subs = make([]*subscriber, r.plan.Subscribers)
 	for i := range r.subs {
 		m := r.member(r.plan.SubscriberClient(i), -1)
-		s := &subscriber{member: m, number: i, qos: r.plan.SubQoSOf(i), filters: r.plan.Filters(i), ledger: r.ledger.Subscriber(i, m.worker.index)}
-		r.subs[i], m.subs, m.worker.subs = s, append(m.subs, s), append(m.worker.subs, s)
+		s := m.worker.subscribers.take()
+		*s = subscriber{member: m, number: i, qos: r.plan.SubQoSOf(i), ledger: r.ledger.Subscriber(i, m.worker.index)}
+		at := &m.subs
+		for *at != nil {
+			at = &(*at).next
+		}
+		r.subs[i], *at = s, s
 	}
 	r.pubs = make([]*publisher, r.plan.Publishers)
 	for i := range r.pubs {
 		m := r.member(r.plan.PublisherClient(i), r.nearest(i))
-		p := &publisher{
-			member: m, number: i, slot: uint64(len(m.pubs)), qos: r.plan.PubQoSOf(i), retain: r.plan.RetainOf(i),
-			ledger: r.ledger.Publisher(i, m.worker.index), copies: int64(r.plan.Copies(i)), period: r.steadyPeriod(i),
+		p := m.worker.publishers.take()
+		*p = publisher{
+			member: m, number: i, qos: r.plan.PubQoSOf(i), retain: r.plan.RetainOf(i),
+			ledger: r.ledger.Publisher(i, m.worker.index), copies: int32(r.plan.Copies(i)), period: r.steadyPeriod(i),
 		}
-		if !r.plan.PerMessage(i) {
-			p.topic = r.ledger.Topic(i)
+		if r.plan.Closed {
+			p.refill = new(refill)
 		}
-		r.pubs[i], m.pubs, m.worker.pubs = p, append(m.pubs, p), append(m.worker.pubs, p)
+		at := &m.pubs
+		for *at != nil {
+			at = &(*at).next
+		}
+		r.pubs[i], *at = p, p
+		m.worker.pubs = append(m.worker.pubs, p)
 	}
 	for i := range r.members { // Of groups that are in no flow.
 		r.member(i, -1)
@@ -68,7 +79,8 @@ func (r *run) member(n, worker int) *member {
 
 func (r *run) newMember(n, worker int) *member {
 	w := r.workers[worker]
-	m := &member{worker: w, number: n}
+	m := w.clients.take()
+	*m = member{worker: w, seldom: &nothingSpecial, number: n}
 	w.members = append(w.members, m)
 	return m
 }
@@ -142,13 +154,13 @@ func (m *member) Connected(sessionPresent bool, now int64) {
 	if m.worker.frozen {
 		return
 	}
-	var asks []*subscriber
-	for _, p := range m.pubs {
+	var asks []client.Subscription
+	for p := m.pubs; p != nil; p = p.next {
 		p.arrive(sessionPresent)
 	}
-	for _, s := range m.subs {
+	for s := m.subs; s != nil; s = s.next {
 		if s.arrive(sessionPresent) {
-			asks = append(asks, s)
+			asks = s.ask(asks)
 		}
 	}
 	m.arrived()
@@ -162,27 +174,36 @@ func (m *member) Connected(sessionPresent bool, now int64) {
 	default:
 		m.resumed(now)
 	}
-	for _, p := range m.pubs {
-		p.catchUp()
-	}
+	m.Writable()
 	m.leaveLate()
 }
 
-// subscribe asks for all that some subscribers want, in one SUBSCRIBE.
-func (m *member) subscribe(asks []*subscriber) {
-	cfg := &m.worker.run.cfg
-	var all []client.Subscription
-	for _, s := range asks {
-		for _, filters := range [][]string{s.filters, m.worker.run.plan.DecoyFilters(s.number)} {
-			for _, f := range filters {
-				x := cfg.Subscription
-				x.Filter, x.QoS = f, s.qos
-				all = append(all, x)
-			}
+func (m *member) subscribe(all []client.Subscription) {
+	m.client.SubscribeTo(all, m.worker.run.cfg.SubscribeProps)
+}
+
+// asking reports whether a SUBSCRIBE is under way.
+func (m *member) asking() bool {
+	for s := m.subs; s != nil; s = s.next {
+		if s.asked > 0 {
+			return true
 		}
 	}
-	m.asking = asks
-	m.client.SubscribeTo(all, cfg.SubscribeProps)
+	return false
+}
+
+// ask appends to a SUBSCRIBE all that the subscriber wants.
+func (s *subscriber) ask(all []client.Subscription) []client.Subscription {
+	r, n, had := s.worker.run, s.number, len(all)
+	for _, filters := range [][]string{r.plan.Filters(n), r.plan.DecoyFilters(n)} {
+		for _, f := range filters {
+			x := r.cfg.Subscription
+			x.Filter, x.QoS = f, s.qos
+			all = append(all, x)
+		}
+	}
+	s.asked = int32(len(all) - had)
+	return all
 }
 
 // Subscribed implements client.Observer.
@@ -197,26 +218,26 @@ func (m *member) Subscribed(codes []packet.ReasonCode, now int64) {
 	case m.read != nil:
 		return
 	}
-	decoys := m.worker.run.plan.Decoys
-	for _, s := range m.asking {
-		n := min(len(s.filters)+decoys, len(codes))
-		s.accept(codes[:n])
-		codes = codes[n:]
+	for s := m.subs; s != nil; s = s.next {
+		if n := min(int(s.asked), len(codes)); s.asked > 0 {
+			s.asked = 0
+			s.accept(codes[:n])
+			codes = codes[n:]
+		}
 	}
-	m.asking = nil
 	m.resumed(now)
 }
 
 // Acked implements client.Observer.
 func (m *member) Acked(token uint64, reason packet.ReasonCode, now int64) {
 	if !m.worker.frozen {
-		m.pubs[token>>32].acked(uint32(token), reason, now)
+		m.worker.run.pubs[token>>32].acked(uint32(token), reason, now)
 	}
 }
 
-// Recall implements client.Observer: a message is a function of the plan and of when it was sent.
+// Recall implements client.Observer: messages are a function of the plan and of when they were sent.
 func (m *member) Recall(token uint64, sent int64) *client.Message {
-	m.pubs[token>>32].write(uint32(token), sent)
+	m.worker.run.pubs[token>>32].write(uint32(token), sent)
 	return &m.worker.message
 }
 
@@ -224,9 +245,7 @@ func (m *member) Recall(token uint64, sent int64) *client.Message {
 func (m *member) Received(r *client.Reception) {
 	switch {
 	case m.worker.frozen:
-	case len(m.subs) == 1:
-		m.subs[0].receive(r)
-	case len(m.subs) > 1:
+	case m.subs != nil:
 		m.addressee(r).receive(r)
 	case m.watch != nil:
 		m.watch.receive(r)
@@ -237,19 +256,22 @@ func (m *member) Received(r *client.Reception) {
 
 // addressee is the subscriber that a message is for; the first, if it is for none: it will say so.
 func (m *member) addressee(r *client.Reception) *subscriber {
+	if m.subs.next == nil {
+		return m.subs
+	}
 	if stamp, ok := plan.ReadStamp(r.Payload); ok {
-		for _, s := range m.subs {
+		for s := m.subs; s != nil; s = s.next {
 			if _, its := m.worker.run.plan.SourceIndex(s.number, stamp.Stream); its {
 				return s
 			}
 		}
 	}
-	return m.subs[0]
+	return m.subs
 }
 
 // Writable implements client.Observer.
 func (m *member) Writable() {
-	for _, p := range m.pubs {
+	for p := m.pubs; p != nil; p = p.next {
 		p.catchUp()
 	}
 }
@@ -260,10 +282,10 @@ func (m *member) Disconnected(err error, now int64) {
 		return
 	}
 	if m.connected {
-		for _, p := range m.pubs {
+		for p := m.pubs; p != nil; p = p.next {
 			p.depart()
 		}
-		for _, s := range m.subs {
+		for s := m.subs; s != nil; s = s.next {
 			s.ledger.Disconnected()
 		}
 		m.lapse()

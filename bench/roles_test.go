@@ -81,7 +81,7 @@ func TestWillsThatLie(t *testing.T) {
 	p := plan.Plan{RunID: 1, Publishers: 2, Subscribers: 0, Duration: 1, Wills: plan.Wills{Watchers: 1, QoS: 1}}.WithDefaults()
 	r := &run{plan: &p, wills: newWills(&p)}
 	w := &watcher{got: []uint32{0, 3}}
-	r.members = []*member{{number: 0}, {number: 1}, {number: 2, watch: w}}
+	r.members = []*member{{seldom: &nothingSpecial}, {seldom: &nothingSpecial, number: 1}, {seldom: &seldom{watch: w}, number: 2}}
 	r.wills.cut(0, 0)
 	r.wills.cut(1, 0)
 	r.wills.mayCome(1)
@@ -127,7 +127,7 @@ func TestReaders(t *testing.T) {
 
 // TestReaderFindsOld: a retained message that is older than an acknowledged one, and one that does not come.
 func TestReaderFindsOld(t *testing.T) {
-	x := &reader{member: &member{client: nobody{}}, floor: []uint32{6, 6, 0}, open: 2, asked: 1}
+	x := &reader{member: &member{client: nobody{}, seldom: &nothingSpecial}, floor: []uint32{6, 6, 0}, open: 2, asked: 1}
 	payload := make([]byte, plan.StampSize)
 	plan.Stamp{Stream: 0, Seq: 4}.Put(payload)
 	x.receive(&client.Reception{Payload: payload, Retain: true})

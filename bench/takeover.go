@@ -38,7 +38,7 @@ func (m *member) takeOver() {
 			x.Will = nil
 			o.Extra = &x
 		}
-		m.double = &double{member: m}
+		m.special().double = &double{member: m}
 		m.double.client = w.group.New(o, m.double)
 		w.doubles = append(w.doubles, m.double)
 	}

@@ -38,7 +38,7 @@ func (r *run) firstUnreleased() (all []result.Offender) {
 		for _, m := range w.members {
 			if c, ok := m.client.(interface{ FirstUnreleased() (packet.ID, bool) }); ok && m.connected && len(some) < mostNamed {
 				if id, is := c.FirstUnreleased(); is {
-					some = append(some, result.Offender{Client: r.nameOf(m), SeenID: int(id), SeenConnection: m.connections, Text: "the PUBREL of the exchange never came"})
+					some = append(some, result.Offender{Client: r.nameOf(m), SeenID: int(id), SeenConnection: int(m.connections), Text: "the PUBREL of the exchange never came"})
 				}
 			}
 		}

@@ -89,7 +89,7 @@ func (r *run) watchers() {
 	for i := range r.plan.Wills.Watchers {
 		n := len(r.members)
 		m := r.newMember(n, n%len(r.workers))
-		m.watch = &watcher{member: m, got: make([]uint32, r.plan.Clients())}
+		m.special().watch = &watcher{member: m, got: make([]uint32, r.plan.Clients())}
 		m.client = m.worker.group.New(r.options(n, r.plan.WatcherID(i), plan.Clean), m)
 		r.members = append(r.members, m)
 	}
@@ -149,7 +149,7 @@ func (r *run) readers() {
 	for i := range r.plan.Readers.Count {
 		n := len(r.members)
 		m := r.newMember(n, n%len(r.workers))
-		m.read = &reader{member: m, index: i, floor: make([]uint32, len(r.pubs))}
+		m.special().read = &reader{member: m, index: i, floor: make([]uint32, len(r.pubs))}
 		m.client = m.worker.group.New(r.options(n, r.plan.ReaderID(i), plan.Clean), m)
 		r.members = append(r.members, m)
 		m.worker.readers = append(m.worker.readers, m.read)

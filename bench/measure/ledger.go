@@ -2,6 +2,7 @@ package measure
 
 import (
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"mqttbench/bench/plan"
@@ -26,7 +27,8 @@ type Ledger struct {
 
 	// Immutable.
 	plan   *plan.Plan
-	topics []string // By stream; "" where every message has a name of its own.
+	names  string // The Topic Names, one after the other,
+	nameAt []int  // and where that of each stream begins; it ends where the next does.
 
 	tallies     []*Tally // By group; each owned by its group.
 	publishers  []Publisher
@@ -38,16 +40,19 @@ type Ledger struct {
 func NewLedger(p *plan.Plan, groups int) *Ledger {
 	l := &Ledger{
 		plan:        p,
-		topics:      make([]string, p.Publishers),
+		nameAt:      make([]int, p.Publishers+1),
 		tallies:     make([]*Tally, groups),
 		publishers:  make([]Publisher, p.Publishers),
 		subscribers: make([]*Subscriber, p.Subscribers),
 	}
-	for i := range l.topics {
+	var names strings.Builder
+	for i := range p.Publishers {
 		if !p.PerMessage(i) {
-			l.topics[i] = p.TopicName(i)
+			names.WriteString(p.TopicName(i))
 		}
+		l.nameAt[i+1] = names.Len()
 	}
+	l.names = names.String()
 	for i := range l.tallies {
 		l.tallies[i] = new(Tally)
 	}
@@ -61,7 +66,7 @@ func NewLedger(p *plan.Plan, groups int) *Ledger {
 }
 
 // Topic is the Topic Name of stream pub; "" where every message has a name of its own.
-func (l *Ledger) Topic(pub int) string { return l.topics[pub] }
+func (l *Ledger) Topic(pub int) string { return l.names[l.nameAt[pub]:l.nameAt[pub+1]] }
 
 // A Tally is a group's running sums, cheap enough for asking whether the drain is done. It is owned
 // by its group.

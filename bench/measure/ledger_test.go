@@ -419,7 +419,7 @@ func TestLedgerPhantoms(t *testing.T) {
 		s.receive(false, 1_000_000)
 	}
 	s.want(found(result.Phantom, 2+3*maxOffences))
-	if n := len(s.sub.offences); n != maxOffences {
+	if n := len(s.sub.oddities.offences); n != maxOffences {
 		t.Errorf("%d offences are kept", n)
 	}
 }
@@ -514,6 +514,9 @@ func TestLayout(t *testing.T) {
 	}
 	if n := unsafe.Sizeof(pair{}); n != 64 {
 		t.Errorf("a pair has %d bytes", n)
+	}
+	if n := unsafe.Sizeof(Subscriber{}); n > 80 { // It is not written to while messages come in order.
+		t.Errorf("a Subscriber has %d bytes", n)
 	}
 }
 

@@ -14,26 +14,38 @@ import (
 type Subscriber struct {
 	// Immutable.
 	ledger *Ledger
-	index  int
-	first  int // The streams are first, first+step, ...
-	step   int
-	clean  bool // The session ends with the connection.
 	tally  *Tally
-	shared []bits // By stream; of this group.
-	pairs  []pair // By place in the plan's Sources; empty if shared.
+	pairs  []pair  // By place in the plan's Sources; nil if shared.
+	shared *[]bits // By stream; of this group. nil: the subscription is no shared one.
+	index  int32
+	first  int32 // The streams are first, first+step, ...
+	step   int32
+	clean  bool // The session ends with the connection.
 
 	granted   packet.QoS
 	effective packet.QoS
 	connected bool
-	away      bool // Nothing is owed: not subscribed yet, or no longer.
-	left      int  // Connections that ended.
+	away      bool  // Nothing is owed: not subscribed yet, or no longer.
+	left      int32 // Connections that ended.
 
+	oddities *oddities // nil: none.
+}
+
+// Oddities are what most subscribers see none of.
+type oddities struct {
 	sessionsLost uint64
+	again        uint64
+	retained     uint64
+	strays       [len(strayClasses)]uint64
+	offences     []Offence // The first maxOffences of each class of the strays.
+}
 
-	again    uint64
-	retained uint64
-	strays   [len(strayClasses)]uint64
-	offences []Offence // The first maxOffences of each class of the strays.
+// odd is where another one is noted.
+func (s *Subscriber) odd() *oddities {
+	if s.oddities == nil {
+		s.oddities = new(oddities)
+	}
+	return s.oddities
 }
 
 // strayClasses are what is noted when a message comes, and not found out in the end.
@@ -84,22 +96,22 @@ type event struct {
 // subscriber, before the groups start or on that group; but with a shared subscription before.
 func (l *Ledger) Subscriber(sub, group int) *Subscriber {
 	s := &Subscriber{
-		ledger: l, index: sub, step: 1, tally: l.tallies[group],
+		ledger: l, index: int32(sub), step: 1, tally: l.tallies[group],
 		clean: l.plan.SubscriberSessionOf(sub) != plan.Persistent || l.plan.Expires(),
 		away:  true,
 	}
 	count := 0
 	for pub := range l.plan.Sources(sub) {
 		if count == 0 {
-			s.first = pub
+			s.first = int32(pub)
 		}
 		if count == 1 {
-			s.step = pub - s.first
+			s.step = int32(pub) - s.first
 		}
 		count++
 	}
 	if l.plan.IsShared(sub) {
-		s.shared = l.shared[group]
+		s.shared = &l.shared[group]
 	} else {
 		s.pairs = make([]pair, count)
 	}
@@ -113,7 +125,7 @@ func (s *Subscriber) Connected(sessionPresent bool) (lost bool) {
 	s.connected = true
 	lost = s.left > 0 && !s.away && !sessionPresent
 	if lost {
-		s.sessionsLost++
+		s.odd().sessionsLost++
 	}
 	return lost
 }
@@ -125,19 +137,21 @@ func (s *Subscriber) Subscribed(granted packet.ReasonCode) {
 		return
 	}
 	s.granted = packet.QoS(granted)
-	s.effective = s.ledger.plan.EffectiveQoS(s.index, s.granted)
+	s.effective = s.ledger.plan.EffectiveQoS(int(s.index), s.granted)
 	if !s.away {
 		return
 	}
 	s.away = false
 	for i := range s.pairs {
-		p := &s.pairs[i]
-		s.excuse(p, s.ledger.publishers[s.first+i*s.step].attempted.Load())
+		s.excuse(&s.pairs[i], s.ledger.publishers[s.stream(i)].attempted.Load())
 	}
 }
 
 // Unsubscribed says that the subscriber is about to unsubscribe: nothing is owed to it until Subscribed.
 func (s *Subscriber) Unsubscribed() { s.away = true }
+
+// stream is the one of a pair.
+func (s *Subscriber) stream(pair int) int { return int(s.first) + pair*int(s.step) }
 
 // Disconnected says that the connection has ended. If the session ends with it, nothing is owed
 // until Subscribed.
@@ -204,7 +218,7 @@ func (s *Subscriber) Receive(r *client.Reception) (plan.Stamp, Outcome) {
 	case st.Seq == plan.ProbeSeq:
 		return st, Probe
 	case r.Retain:
-		s.retained++
+		s.odd().retained++
 		return st, Retained
 	case r.Again && s.has(i, &st), r.Again && !s.reuses(&st, r):
 		s.resent(i, &st, r)
@@ -225,7 +239,7 @@ func (s *Subscriber) Receive(r *client.Reception) (plan.Stamp, Outcome) {
 // has reports whether a message has been received before: by a member of the group, if the subscription is shared.
 func (s *Subscriber) has(i int, st *plan.Stamp) bool {
 	if s.shared != nil {
-		return s.shared[st.Stream].has(st.Seq)
+		return (*s.shared)[st.Stream].has(st.Seq)
 	}
 	return s.pairs[i].got.has(st.Seq)
 }
@@ -234,7 +248,7 @@ func (s *Subscriber) has(i int, st *plan.Stamp) bool {
 // receiver at QoS 2 would take it for that one and lose it; here it counts as delivered, since what is wrong with it has a name. False: it may
 // be the one that was in flight, and came damaged before.
 func (s *Subscriber) reuses(st *plan.Stamp, r *client.Reception) bool {
-	if st.Seq >= s.ledger.publishers[st.Stream].attempted.Load() || r.Dup && s.strays[1] > 0 {
+	if st.Seq >= s.ledger.publishers[st.Stream].attempted.Load() || r.Dup && s.odd().strays[1] > 0 {
 		return false
 	}
 	s.stray(result.IDReused, *st, r)
@@ -243,7 +257,7 @@ func (s *Subscriber) reuses(st *plan.Stamp, r *client.Reception) bool {
 
 // resent notes a QoS 2 message that came again before its release. Version 5 allows that only to a session that is resumed, [v5 MQTT-4.4.0-1].
 func (s *Subscriber) resent(i int, st *plan.Stamp, r *client.Reception) {
-	s.again++
+	s.odd().again++
 	if s.ledger.plan.Version == packet.V5 && s.shared == nil && r.Epoch == s.pairs[i].epochOf(st.Seq) {
 		s.stray(result.Resent, *st, r)
 	}
@@ -251,7 +265,7 @@ func (s *Subscriber) resent(i int, st *plan.Stamp, r *client.Reception) {
 
 // named reports whether a message came under the Topic Name that it was published to.
 func (s *Subscriber) named(topic []byte, st *plan.Stamp) bool {
-	if want := s.ledger.topics[st.Stream]; want != "" {
+	if want := s.ledger.Topic(st.Stream); want != "" {
 		return string(topic) == want
 	}
 	return string(topic) == s.ledger.plan.TopicOf(st.Stream, st.Seq)
@@ -260,15 +274,15 @@ func (s *Subscriber) named(topic []byte, st *plan.Stamp) bool {
 // place finds the pair of a stream.
 func (s *Subscriber) place(stream int) (int, bool) {
 	if s.shared != nil {
-		_, ours := s.ledger.plan.SourceIndex(s.index, stream)
+		_, ours := s.ledger.plan.SourceIndex(int(s.index), stream)
 		return 0, ours
 	}
-	i := stream - s.first
-	if s.step > 1 { // A division costs as much as all the rest, and most plans have no step.
-		if i%s.step != 0 {
+	i := stream - int(s.first)
+	if step := int(s.step); step > 1 { // A division costs as much as all the rest, and most plans have no step.
+		if i%step != 0 {
 			return 0, false
 		}
-		i /= s.step
+		i /= step
 	}
 	return i, i >= 0 && i < len(s.pairs)
 }
@@ -387,10 +401,10 @@ func extend(events []event, seq uint32, r *client.Reception) []event {
 
 // stray notes a message that should not have come, or not like that.
 func (s *Subscriber) stray(class result.Class, st plan.Stamp, r *client.Reception) {
-	i := slices.Index(strayClasses[:], class)
-	if s.strays[i]++; s.strays[i] <= maxOffences {
-		s.offences = append(s.offences, Offence{
-			Class: class, Stream: st.Stream, Seq: st.Seq, Sub: s.index,
+	i, x := slices.Index(strayClasses[:], class), s.odd()
+	if x.strays[i]++; x.strays[i] <= maxOffences {
+		x.offences = append(x.offences, Offence{
+			Class: class, Stream: st.Stream, Seq: st.Seq, Sub: int(s.index),
 			At: r.Now, ID: r.ID, Dup: r.Dup, Epoch: r.Epoch,
 		})
 	}

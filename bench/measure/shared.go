@@ -39,7 +39,7 @@ func (b *bits) put(seq uint32) bool {
 
 // markShared enters a reception by a member of a shared subscription.
 func (s *Subscriber) markShared(st *plan.Stamp, r *client.Reception) Outcome {
-	b := &s.shared[st.Stream]
+	b := &(*s.shared)[st.Stream]
 	// One bad sequence number must not make a bitmap of 512 MB.
 	if int(st.Seq/64) >= len(b.words) && st.Seq >= s.ledger.publishers[st.Stream].attempted.Load() {
 		s.stray(result.Phantom, *st, r)

@@ -192,24 +192,24 @@ func (v *verifier) publisher(stream int) {
 
 // subscriber judges what a subscriber received.
 func (v *verifier) subscriber(s *Subscriber) {
-	if v.strayed {
-		v.audit.Again += s.again
-		v.audit.Retained += s.retained
-		v.audit.SessionsLost += s.sessionsLost
-		v.strays(s)
+	if x := s.oddities; x != nil && v.strayed {
+		v.audit.Again += x.again
+		v.audit.Retained += x.retained
+		v.audit.SessionsLost += x.sessionsLost
+		v.strays(x)
 	}
 	for i := range s.pairs {
-		if stream := s.first + i*s.step; v.asked(stream) {
+		if stream := s.stream(i); v.asked(stream) {
 			v.pair(s, stream, &s.pairs[i])
 		}
 	}
 }
 
 // strays are counted exactly; only the first few have a name.
-func (v *verifier) strays(s *Subscriber) {
+func (v *verifier) strays(x *oddities) {
 	for i, class := range strayClasses {
-		rest := s.strays[i]
-		for _, o := range s.offences {
+		rest := x.strays[i]
+		for _, o := range x.offences {
 			if o.Class == class {
 				v.note(class, 1, o)
 				rest--
@@ -223,7 +223,7 @@ func (v *verifier) strays(s *Subscriber) {
 func (v *verifier) pair(s *Subscriber, stream int, p *pair) {
 	pub := &v.ledger.publishers[stream]
 	attempted := pub.attempted.Load()
-	who := Offence{Stream: stream, Sub: s.index}
+	who := Offence{Stream: stream, Sub: int(s.index)}
 	delivered := p.got.below(attempted)
 	v.audit.Contract.Delivered += int64(delivered)
 	if p.got.next > attempted {

@@ -146,6 +146,9 @@ func (p *Plan) Filters(sub int) []string {
 
 // DecoyFilters are filters with wildcards that match no Topic Name of the run, but its first level: the server has to look at them.
 func (p *Plan) DecoyFilters(sub int) []string {
+	if p.Decoys == 0 {
+		return nil
+	}
 	root, _, _ := strings.Cut(p.TopicName(0), "/")
 	filters := make([]string, p.Decoys)
 	for i := range filters {
