@@ -41,10 +41,10 @@ const (
 // have failed. A run that is invalid for another reason shows nothing.
 func (slo SLO) Judge(s *result.Summary) Verdict {
 	why, short := slo.failures(s)
-	doubts := failedGates(s)
+	doubts := failedGates(s, result.ValidityInvalid)
 	switch {
 	case why != "":
-		doubts = slo.explaining(s, doubts)
+		doubts = append(slo.explaining(s, doubts), slo.noise(s)...)
 		return Verdict{Failed, because(why, doubts), len(doubts) > 0 || s.Validity == result.ValidityUnknown}
 	case s.Validity == result.ValidityUnknown || slices.ContainsFunc(doubts, func(g string) bool { return !slices.Contains(onlySlower, g) }):
 		return Verdict{Untrusted, because("", doubts), true}
@@ -82,6 +82,16 @@ func (slo SLO) explaining(s *result.Summary, gates []string) (doubts []string) {
 		}
 	}
 	return doubts
+}
+
+// noise are the gates that say that the machine was busy with something else, if nothing failed but that messages were slow.
+func (slo SLO) noise(s *result.Summary) []string {
+	atOnce := *s
+	atOnce.Response = result.Quantiles{Count: s.Response.Count}
+	if why, _ := slo.failures(&atOnce); why != "" || s.Validity != result.ValidityNoisy {
+		return nil
+	}
+	return failedGates(s, result.ValidityNoisy)
 }
 
 // failures are the objectives that were not met; short, that some could not be judged.
@@ -126,10 +136,10 @@ func unsaid(s *result.Summary) (why []string) {
 	return why
 }
 
-// failedGates are those that make a run invalid.
-func failedGates(s *result.Summary) (names []string) {
+// failedGates are those that make a run invalid, or noisy.
+func failedGates(s *result.Summary, degree result.Validity) (names []string) {
 	for _, g := range s.Gates {
-		if !g.Passed && g.Fails == result.ValidityInvalid {
+		if !g.Passed && g.Fails == degree {
 			names = append(names, g.Name)
 		}
 	}

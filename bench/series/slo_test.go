@@ -28,6 +28,9 @@ func TestJudge(t *testing.T) {
 			}
 		}
 	}
+	noisy := func(s *result.Summary) {
+		s.Validity, s.Gates = result.ValidityNoisy, append(s.Gates, result.Gate{Name: "foreign CPU", Fails: result.ValidityNoisy})
+	}
 	slowService := func(s *result.Summary) { s.Service = s.Response; invalid(gateLag)(s) }
 	for _, c := range []struct {
 		slo    string
@@ -65,6 +68,9 @@ func TestJudge(t *testing.T) {
 		{"p50<1us", invalid(gateLag, gateCPU), Failed, "p50 1ms; the run cannot be trusted: schedule lag p99, generator CPU", true},
 		// But if messages also took too long from the instant of sending, its lateness is no explanation.
 		{"p50<1us", slowService, Failed, "p50 1ms", false},
+		// What made the machine noisy may have made messages slow, and nothing else.
+		{"p50<1us", noisy, Failed, "p50 1ms; the run cannot be trusted: foreign CPU", true},
+		{"p50<1us,loss=0", func(s *result.Summary) { noisy(s); s.Contracts[0].Delivered-- }, Failed, "delivered 99.99 %", false},
 		// A broker that does not take the messages is no fault of the generator's.
 		{"p50<1us", invalid(gateMissed, gateSent), Failed, "p50 1ms", false},
 		{"p50<1s", func(s *result.Summary) { s.Validity = result.ValidityUnknown }, Untrusted, "trusted", true},

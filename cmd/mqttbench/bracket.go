@@ -21,17 +21,24 @@ func level(g *result.Group, slo series.SLO) series.Level {
 func levelWord(slo series.SLO) func(*result.Group) string {
 	return func(g *result.Group) string {
 		l := level(g, slo)
-		passed, why := 0, ""
+		passed, failed, why := 0, 0, ""
 		for _, v := range l.Verdicts {
-			if v.Outcome == series.Passed {
+			switch {
+			case v.Outcome == series.Passed:
 				passed++
-			} else if why == "" {
+				continue
+			case v.Outcome == series.Failed:
+				failed++
+			}
+			if why == "" {
 				why = v.Why
 			}
 		}
 		switch {
 		case passed == len(l.Verdicts):
 			return "carried"
+		case passed == 0 && failed == 0:
+			return "cannot be told: " + why
 		case passed == 0:
 			return "not carried: " + why
 		}

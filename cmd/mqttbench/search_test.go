@@ -103,6 +103,8 @@ func TestLevelWord(t *testing.T) {
 		"carried":                   {run(0.5), run(0.5)},
 		"not carried: max 2s":       {run(2), run(3)},
 		"carried in 1 of 2: max 3s": {run(0.5), run(3)},
+
+		"cannot be told: 0 deliveries are too few to tell: the measured part must last longer": {{}},
 	} {
 		if got := levelWord(slo)(&result.Group{Runs: runs}); got != want {
 			t.Errorf("%q, want %q", got, want)
