@@ -80,19 +80,26 @@ func drifts(st *result.Steady) string {
 	return strings.Join(texts, ", ")
 }
 
-// course parts what was delivered at the beginning of the measured part. What came while nothing was due any more is left out.
+// course parts what was delivered at the beginning of the measured part, from the beginning of publishing to its end. What came while nothing
+// was due any more is left out. A beat in which nothing came has its Point, also at both ends.
 func (r *run) course() (warmUp, measured []measure.Point) {
 	all := r.log.collector.Course()
 	from, to := r.start+int64(r.plan.Warmup), r.start+r.plan.End()
 	if r.log.end.at != 0 {
 		to = min(to, r.log.end.at)
 	}
-	for _, p := range all {
-		switch {
-		case p.At < r.start || p.At+measure.Beat > to:
-		case p.At < from:
+	first := (r.start + measure.Beat - 1) / measure.Beat * measure.Beat
+	for len(all) > 0 && all[0].At < first {
+		all = all[1:]
+	}
+	for at := first; at+measure.Beat <= to; at += measure.Beat {
+		p := measure.Point{At: at}
+		if len(all) > 0 && all[0].At == at {
+			p, all = all[0], all[1:]
+		}
+		if at < from {
 			warmUp = append(warmUp, p)
-		default:
+		} else {
 			measured = append(measured, p)
 		}
 	}

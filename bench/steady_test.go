@@ -45,7 +45,7 @@ func TestWarmUpIsCut(t *testing.T) {
 			t.Parallel()
 			slow := behind(t, fault.Fault{Action: fault.Delay, Direction: fault.Down, Type: packet.PUBLISH, At: 1, Until: 800 * time.Millisecond, For: 300 * time.Millisecond})
 			p := small(plan.Plan{PubQoS: 1, SubQoS: 1, Rate: 400})
-			p.Duration = plan.Duration(5100 * time.Millisecond)
+			p.Duration = plan.Duration(6600 * time.Millisecond)
 			res, err := do(t, t.Context(), slow.URL(), native(t, transport.Auto, 2), p, func(c *Config) {
 				c.Interval, c.KeepTransient, c.Measuring = 250*time.Millisecond, keep, armed(slow)
 			})
@@ -77,18 +77,24 @@ func TestWarmUpIsCut(t *testing.T) {
 			if s.Wire == nil || s.Measured.Accepted == 0 || gate(res, result.SanityGate) != nil {
 				t.Errorf("%+v", s)
 			}
-			// A machine that is as slow as that by itself decides otherwise, and says so.
-			if s.Steady.Unsettled || s.Steady.WarmUpCut > 2.4 && cut == 0 || s.Service.P90 > 0.1 && cut > 0 {
-				t.Skipf("not a machine to see a slow beginning on: %+v", s.Steady)
+			// A machine that is slow by itself may decide otherwise.
+			complain := t.Errorf
+			if s.Steady.WarmUpCut > 3.2 { // As good as half.
+				complain = t.Skipf
+			}
+			for _, iv := range res.Intervals {
+				if from := res.Intervals[firstMeasured(res)].T0; iv.Phase == result.PhaseMeasure && iv.T0 > from+1.5 && iv.T1 > iv.T0+0.2 && (iv.Response.P50 > 0.03 || iv.Delivered == 0) {
+					complain = t.Skipf
+				}
 			}
 			if keep {
 				if cut != 0 || !s.Steady.WarmUpShort || s.Steady.Steady || s.Response.Max < 0.29 {
-					t.Errorf("nothing was to be left out: %+v, %+v", s.Steady, s.Response)
+					complain("nothing was to be left out: %+v, %+v", s.Steady, s.Response)
 				}
 				return
 			}
-			if cut < 0.75e9 || cut > 2.5e9 || s.Steady.WarmUpShort {
-				t.Errorf("cut %v s, want 1 to 2.5: %+v", s.Steady.Cut, s.Steady)
+			if cut < 0.75e9 || cut > 3.3e9 || s.Steady.WarmUpShort {
+				complain("cut %v s, want 1 to 3.25: %+v", s.Steady.Cut, s.Steady)
 			}
 			// The cost is of what counts, too: its time, and the intervals after the cut.
 			if g := s.Cost.Generator; g != nil {
