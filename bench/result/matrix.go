@@ -197,8 +197,11 @@ func (c *Comparison) withoutRatios() {
 }
 
 // correct is Holm's correction over the workloads and brokers, metric by metric. If so few runs could not show anything against so many
-// comparisons, whatever they say, the correction within each workload stands, and a warning says so.
+// comparisons, whatever they say, the correction within each workload stands, and a warning says so. In a matrix a difference is shown if it
+// is after that.
 func (m *Matrix) correct() {
+	var within []string // Metrics that are corrected within each workload.
+	most, wanted := 0, 0
 	for k := range Metrics {
 		var all []*Ratio
 		for _, w := range m.Workloads {
@@ -209,9 +212,16 @@ func (m *Matrix) correct() {
 			}
 		}
 		if n := leastRuns(all); n > 0 {
-			m.Warnings = append(m.Warnings, fmt.Sprintf("%s: corrected for the comparisons within each workload, not for all %d; it takes %d runs of each to show anything after that", Metrics[k].Name, len(all), n))
-			continue
+			within, most, wanted = append(within, Metrics[k].Name), max(most, len(all)), max(wanted, n)
+		} else {
+			correct(all)
 		}
-		correct(all)
+		for _, r := range all {
+			r.Shown = r.Survives
+		}
+	}
+	if within != nil {
+		m.Warnings = append(m.Warnings, fmt.Sprintf("p is corrected for the comparisons within each workload, not for all (up to %d), after which it takes %d runs of each to show anything: %s",
+			most, wanted, strings.Join(within, ", ")))
 	}
 }

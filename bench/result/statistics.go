@@ -195,7 +195,7 @@ type Ratio struct {
 	Confidence float64 // 0: Lo and Hi are the range.
 	P          float64 // Sign test if Paired, Mann-Whitney otherwise; 1 if it cannot be told.
 	Paired     bool
-	Shown      bool // A difference is shown: P < 0.05. Otherwise "no difference shown" is the truth.
+	Shown      bool // A difference is shown: P < 0.05; in a matrix, Survives. Otherwise "no difference shown" is the truth.
 	N          int  // Pairs, or values of the smaller sample.
 
 	// Among is how many comparisons were made beside each other, this one included, and Survives whether the difference is shown
