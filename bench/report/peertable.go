@@ -18,6 +18,7 @@ type PeerTable struct {
 	rows    []*peerRow
 	base    int // The broker that the others are shares of.
 	runs    int
+	series  bool // They are repetitions of series, which are interleaved.
 }
 
 // A peerRow is one figure, by broker.
@@ -83,6 +84,7 @@ func memoryOf(c *result.ProcessCost) float64 {
 // how its name begins; "": there is none.
 func NewPeerTable(runs []*result.Run, base string) (*PeerTable, error) {
 	t := &PeerTable{base: -1, brokers: columnsOf(runs, base), runs: len(runs)}
+	t.series = !slices.ContainsFunc(runs, func(r *result.Run) bool { return r.Manifest.Repetition == 0 })
 	for _, r := range runs {
 		t.add(r)
 	}
@@ -127,11 +129,23 @@ func (t *PeerTable) add(r *result.Run) {
 		if !ok {
 			continue
 		}
-		c := t.row(r.Manifest.Profile+", "+f.name, f.format).cell(column)
+		c := t.row(setOf(&r.Manifest)+", "+f.name, f.format).cell(column)
 		c.values = append(c.values, v)
 		c.broken = c.broken || r.Summary.Outcome == result.Broken || r.Summary.Outcome == result.Failed
 		c.doubt = c.doubt || r.Summary.Validity == result.ValidityInvalid
 	}
+}
+
+// setOf is the profile that a run was of, or else what it was like: runs that differ are not one workload.
+func setOf(m *result.Manifest) string {
+	w := &m.Workload
+	switch {
+	case m.Profile != "":
+		return m.Profile
+	case w.Rate > 0:
+		return workload(w) + ", " + rate(w.Rate)
+	}
+	return workload(w) + ", " + w.Load
 }
 
 func (t *PeerTable) row(name string, format func(float64) string) *peerRow {
@@ -166,7 +180,11 @@ func (t *PeerTable) Markdown(w io.Writer) error {
 		}
 		b.WriteString("\n")
 	}
-	fmt.Fprintf(&b, "\nMedians of %s, interleaved; in parentheses the range of the runs, which is no confidence interval.", plural(int64(t.runs), "run"))
+	apart := ""
+	if t.series {
+		apart = ", interleaved"
+	}
+	fmt.Fprintf(&b, "\nMedians of %s%s; in parentheses the range of the runs, which is no confidence interval.", plural(int64(t.runs), "run"), apart)
 	if t.base >= 0 {
 		fmt.Fprintf(&b, " x: times %s.", t.brokers[t.base])
 	}

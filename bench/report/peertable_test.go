@@ -53,3 +53,26 @@ func TestPeerTable(t *testing.T) {
 		t.Error("shares of a broker that was not run")
 	}
 }
+
+// TestPeerTableOfRunsWithoutProfile: runs that differ are rows of their own, and single runs are not called interleaved.
+func TestPeerTableOfRunsWithoutProfile(t *testing.T) {
+	sequential(t)
+	var runs []*result.Run
+	for _, rate := range []float64{100, 200} {
+		s := ordinary()
+		r := s.run()
+		r.Manifest.Profile, r.Manifest.Repetition, r.Manifest.Workload.Rate = "", 0, rate
+		runs = append(runs, r)
+	}
+	table, err := NewPeerTable(runs, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := table.Markdown(&b); err != nil {
+		t.Fatal(err)
+	}
+	if text := b.String(); !strings.Contains(text, ", 100/s, CPU") || !strings.Contains(text, ", 200/s, CPU") || strings.Contains(text, "interleaved") {
+		t.Error(text)
+	}
+}
