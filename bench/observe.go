@@ -22,16 +22,14 @@ func (r *run) observe(s *result.Summary) {
 	s.Slowest = r.slowest()
 	s.TakeOvers = r.observedTakeOvers()
 	s.Flaps = r.observedFlaps()
-	last := &s.Contracts[len(s.Contracts)-1]
-	find := func(class result.Class, n int64) {
-		if n > 0 {
-			last.Findings = append(last.Findings, result.Finding{Class: class, Count: n})
-		}
+	find := func(class result.Class, n int64, first ...result.Offender) {
+		r.find(s, result.Finding{Class: class, Count: n, First: first})
 	}
 	if w := s.Wills; w != nil {
-		find(result.WillLost, w.Missing)
-		find(result.WillUncalled, w.Uncalled)
-		find(result.WillAltered, w.Altered)
+		lost, uncalled, altered := r.wrongWills()
+		find(result.WillLost, w.Missing, lost...)
+		find(result.WillUncalled, w.Uncalled, uncalled...)
+		find(result.WillAltered, w.Altered, altered...)
 	}
 	if x := s.TakeOvers; x != nil {
 		find(result.TwoConnections, x.Standing)
@@ -40,8 +38,9 @@ func (r *run) observe(s *result.Summary) {
 		find(result.Unasked, x.Unasked)
 	}
 	if x := s.Retained; x != nil {
-		find(result.RetainedLost, x.Missing)
-		find(result.RetainedStale, x.Stale)
+		none, old := r.wrongRetained()
+		find(result.RetainedLost, x.Missing, none...)
+		find(result.RetainedStale, x.Stale, old...)
 	}
 }
 

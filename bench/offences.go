@@ -164,3 +164,45 @@ func unnoticed(x *result.Silence) result.Offender {
 	}
 	return result.Offender{Client: x.Client, Seen: x.Since + x.Waited, SeenID: x.LastID, SeenConnection: x.Connection, Text: text}
 }
+
+// wrongWills are the first of the wills that did not come, came uncalled for, and came changed.
+func (r *run) wrongWills() (lost, uncalled, altered []result.Offender) {
+	for _, m := range r.members {
+		if m.watch == nil {
+			continue
+		}
+		for _, o := range m.watch.changed {
+			altered = named(altered, o)
+		}
+		for client, got := range m.watch.got {
+			fate := &r.wills.fates[client]
+			due, may := fate.due.Load(), fate.may.Load()
+			o := result.Offender{Client: r.plan.ClientName(client), Text: fmt.Sprintf("its will came %d times to %s, and was due %d times", got, r.nameOf(m), due)}
+			switch {
+			case got < due:
+				if at := fate.cutAt.Load(); at != 0 {
+					o.Text += fmt.Sprintf(", the last time at %.2f s", r.log.seconds(at))
+				}
+				lost = named(lost, r.saw(o, m.watch.last[client]))
+			case got > due+may:
+				uncalled = named(uncalled, r.saw(o, m.watch.last[client]))
+			}
+		}
+	}
+	return lost, uncalled, altered
+}
+
+// wrongRetained are the first of the retained messages that did not come, and that were old.
+func (r *run) wrongRetained() (none, old []result.Offender) {
+	for _, w := range r.workers {
+		for _, x := range w.readers {
+			for _, o := range x.none {
+				none = named(none, o)
+			}
+			for _, o := range x.old {
+				old = named(old, o)
+			}
+		}
+	}
+	return none, old
+}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -127,13 +128,22 @@ func TestReaders(t *testing.T) {
 
 // TestReaderFindsOld: a retained message that is older than an acknowledged one, and one that does not come.
 func TestReaderFindsOld(t *testing.T) {
-	x := &reader{member: &member{client: nobody{}, seldom: &nothingSpecial}, floor: []uint32{6, 6, 0}, open: 2, asked: 1}
+	p := small(plan.Plan{Publishers: 3, Subscribers: 3})
+	r := &run{plan: &p}
+	r.log = &log{run: r}
+	x := &reader{member: &member{client: nobody{}, seldom: &nothingSpecial, worker: &worker{run: r}}, floor: []uint32{6, 6, 0}, open: 2, asked: 1}
 	payload := make([]byte, plan.StampSize)
 	plan.Stamp{Stream: 0, Seq: 4}.Put(payload)
-	x.receive(&client.Reception{Payload: payload, Retain: true})
+	x.receive(&client.Reception{Payload: payload, Retain: true, Now: 1e9, ID: 9, Dup: true, Epoch: 2})
 	x.leave()
-	if x.delivered != 1 || x.stale != 1 || x.missing != 1 {
-		t.Errorf("%+v", x)
+	if x.delivered != 1 || x.stale != 1 || x.missing != 1 || len(x.old) != 1 || len(x.none) != 1 {
+		t.Fatalf("%+v", x)
+	}
+	if o := x.old[0]; o.Publisher != p.PublisherID(0) || o.Subscriber != p.ReaderID(0) || o.Sequence != 5 || o.Seen == 0 || o.SeenID != 9 || !o.Dup || o.SeenConnection != 3 || !strings.Contains(o.Text, "message 4 came in its place") {
+		t.Errorf("the old one: %+v", o)
+	}
+	if o := x.none[0]; o.Publisher != p.PublisherID(1) || o.Sequence != 5 || o.Seen != 0 {
+		t.Errorf("the missing one: %+v", o)
 	}
 }
 

@@ -2,12 +2,14 @@ package bench
 
 import (
 	"cmp"
+	"fmt"
 	"sync/atomic"
 	"time"
 
 	"mqttbench/bench/client"
 	"mqttbench/bench/measure"
 	"mqttbench/bench/plan"
+	"mqttbench/bench/result"
 	"mqttbench/broker/packet"
 	"mqttbench/broker/transport"
 )
@@ -82,6 +84,9 @@ type watcher struct {
 
 	altered int64  // Wills with other properties than were given to them.
 	how     string // What was wrong with the first.
+
+	last    []sighting        // By client.
+	changed []result.Offender // The first of the altered.
 }
 
 // watchers makes them: further clients, after those of the plan.
@@ -89,7 +94,7 @@ func (r *run) watchers() {
 	for i := range r.plan.Wills.Watchers {
 		n := len(r.members)
 		m := r.newMember(n, n%len(r.workers))
-		m.special().watch = &watcher{member: m, got: make([]uint32, r.plan.Clients())}
+		m.special().watch = &watcher{member: m, got: make([]uint32, r.plan.Clients()), last: make([]sighting, r.plan.Clients())}
 		m.client = m.worker.group.New(r.options(n, r.plan.WatcherID(i), plan.Clean), m)
 		r.members = append(r.members, m)
 	}
@@ -122,9 +127,11 @@ func (x *watcher) receive(m *client.Reception) {
 		x.stray++
 	default:
 		x.got[client]++
+		x.last[client] = sightingOf(m)
 		if how := r.plan.Wills.Altered(m.Props); how != "" && r.plan.Version == packet.V5 {
 			x.altered++
 			x.how = cmp.Or(x.how, how)
+			x.changed = named(x.changed, r.saw(result.Offender{Client: r.plan.ClientName(client), Text: "its will has other properties than were given to it: " + how}, x.last[client]))
 		}
 		if at := r.wills.fates[client].cutAt.Load(); at != 0 {
 			x.member.worker.rec.Resumed(measure.WillSeen, time.Duration(m.Now-at))
@@ -142,6 +149,8 @@ type reader struct {
 	asked  int64    // transport.Clock: when it subscribed; 0: it is not waiting.
 
 	readings, expected, delivered, stale, missing int64
+
+	old, none []result.Offender // The first of the stale, and of the missing.
 }
 
 // readers makes them, after the watchers.
@@ -205,6 +214,8 @@ func (x *reader) receive(m *client.Reception) {
 	x.delivered++
 	if floor > 1 && (stamp.Seq == plan.ProbeSeq || stamp.Seq+1 < floor) {
 		x.stale++
+		o := x.lacks(stamp.Stream, floor, fmt.Sprintf("message %d came in its place", stamp.Seq))
+		x.old = named(x.old, x.member.worker.run.saw(o, sightingOf(m)))
 	}
 	if x.open--; x.open == 0 {
 		x.member.worker.rec.Resumed(measure.RetainedSeen, time.Duration(m.Now-x.asked))
@@ -212,9 +223,28 @@ func (x *reader) receive(m *client.Reception) {
 	}
 }
 
+// miss names what has not come.
+func (x *reader) miss() {
+	for stream, floor := range x.floor {
+		if x.open > 0 && floor > 0 {
+			x.none = named(x.none, x.lacks(stream, floor, "nothing came"))
+		}
+	}
+}
+
+// lacks is that the reader should have had a stream's retained message, one before floor at least, and what came.
+func (x *reader) lacks(stream int, floor uint32, text string) result.Offender {
+	r := x.member.worker.run
+	return result.Offender{
+		Publisher: r.plan.PublisherID(stream), Subscriber: r.plan.ReaderID(x.index), Topic: r.plan.TopicName(stream), Sequence: uint64(floor - 1), At: r.log.seconds(x.member.worker.due(stream, floor-1, x.asked)),
+		Text: fmt.Sprintf("it had been acknowledged when the reader subscribed, at %.2f s, and %s", r.log.seconds(x.asked), text),
+	}
+}
+
 // leave ends a reading.
 func (x *reader) leave() {
 	x.missing += int64(x.open)
+	x.miss()
 	x.open, x.asked = 0, 0
 	x.member.client.Disconnect()
 }
