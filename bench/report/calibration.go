@@ -32,10 +32,13 @@ func groupsOf(all []*series) (groups []*result.Group) {
 var limit = stroke(grey, thinWidth, 1.5, 1.5)
 
 // ceiling draws the rate that the generator reaches against a broker that does next to nothing, and half of it, from where on its
-// runs are not trusted; over an axis of messages a second, as far as it reaches.
+// runs are not trusted; beyond it the panel is grey; over an axis of messages a second, as far as it reaches.
 func (p *panel) ceiling(c *result.Calibration) {
 	if c == nil {
 		return
+	}
+	if c.Ceiling > 0 && c.Ceiling < p.x.max {
+		p.band(bandGrey, c.Ceiling, p.x.max) // Nothing in it is the broker's doing.
 	}
 	for _, l := range []struct {
 		at   float64

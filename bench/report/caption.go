@@ -2,7 +2,10 @@ package report
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"mqttbench/bench/result"
@@ -29,8 +32,51 @@ func footer(runs []*result.Run) string {
 	if r.Summary.Lag.Count > 0 {
 		parts = append(parts, "generator lag p99 "+seconds(r.Summary.Lag.P99))
 	}
-	parts = append(parts, "validity "+string(cmp.Or(r.Summary.Validity, result.ValidityUnknown)))
-	return strings.Join(append(parts, m.Start.UTC().Format("2006-01-02 15:04 UTC")), " · ")
+	parts = append(parts, "validity "+string(cmp.Or(r.Summary.Validity, result.ValidityUnknown)), m.Start.UTC().Format("2006-01-02 15:04 UTC"))
+	return strings.Join(append(parts, origin(runs)...), " · ")
+}
+
+// mostCommand is how many characters of a command stand under a chart. A comparison's has a line for each broker; all of it is in the report.
+const mostCommand = 110
+
+// origin is by what command runs were made, and what their figures were read from.
+func origin(runs []*result.Run) (parts []string) {
+	if line := []rune(shellLine(runs[0].Manifest.Command)); len(line) > mostCommand {
+		parts = append(parts, string(line[:mostCommand])+"…")
+	} else if len(line) > 0 {
+		parts = append(parts, string(line))
+	}
+	if sum := dataSum(runs); sum != "" {
+		parts = append(parts, sum)
+	}
+	return parts
+}
+
+// dataSum names the files that runs were read from by their contents: "data SHA-256 0123456789abcdef", of several files that of the list of
+// their sums; "" if they are not there.
+func dataSum(runs []*result.Run) string {
+	var sums []string
+	seen := map[string]bool{}
+	for _, r := range runs {
+		path := filepath.Join(r.Dir, result.ResultFile)
+		if archive, _, ok := strings.Cut(filepath.ToSlash(r.Dir), result.ArchiveSuffix+"/"); ok {
+			path = filepath.FromSlash(archive) + result.ArchiveSuffix
+		}
+		if seen[path] {
+			continue
+		}
+		seen[path] = true
+		sum := sumOf(path)
+		if sum == "" {
+			return ""
+		}
+		sums = append(sums, sum)
+	}
+	if len(sums) == 1 {
+		return "data SHA-256 " + sums[0][:16]
+	}
+	slices.Sort(sums)
+	return fmt.Sprintf("data SHA-256 %.8x of %d files", sha256.Sum256([]byte(strings.Join(sums, "\n"))), len(sums))
 }
 
 func machine(m *result.Manifest) string {
@@ -69,7 +115,8 @@ func compareFooter(c *result.Comparison) string {
 	if cut := warmUpsCut(c.Groups); cut != "" {
 		parts = append(parts, cut)
 	}
-	return strings.Join(append(parts, plural(int64(len(runs)), "run"), m.Start.UTC().Format("2006-01-02 15:04 UTC")), " · ")
+	parts = append(parts, plural(int64(len(runs)), "run"), m.Start.UTC().Format("2006-01-02 15:04 UTC"))
+	return strings.Join(append(parts, origin(runs)...), " · ")
 }
 
 func fieldsOf(differences []result.Difference) string {

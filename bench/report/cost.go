@@ -99,11 +99,11 @@ func drawCostCurve(cv draw.Canvas, all []*series, highest, most float64) {
 	}
 	cv.Max.Y -= 16
 	p := newPanel(cv, fromZero(most, number), fromZero(highest, seconds), labelRoom(names...))
+	known := calibration(groupsOf(all))
+	p.ceiling(known)
 	p.grid()
 	p.axes("messages offered per second", "CPU time per delivered message")
-	known := calibration(groupsOf(all))
 	p.floor(known)
-	p.ceiling(known)
 	var labels []lineLabel
 	for i, s := range all {
 		points := s.points(perDelivered)

@@ -335,7 +335,7 @@ func familyFooter(f *Family, runs []*result.Run) string {
 	if len(f.Differences) > 0 {
 		parts = append(parts, "of the first; others differ in "+fieldsOf(f.Differences))
 	}
-	return strings.Join(parts, " · ")
+	return strings.Join(append(parts, origin(runs)...), " · ")
 }
 
 // A tradeScale is a column of the figure.

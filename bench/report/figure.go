@@ -76,15 +76,27 @@ func (f *figure) render() (svg, png []byte, err error) {
 			err = fmt.Errorf("cannot be drawn: %v", p)
 		}
 	}()
-	vector := vgsvg.New(chartWidth, f.height)
+	height := f.height + f.extra()
+	vector := vgsvg.New(chartWidth, height)
 	f.compose(draw.New(vector))
 	if svg, err = bytesOf(vector); err != nil {
 		return nil, nil, err
 	}
-	pixels := vgimg.NewWith(vgimg.UseWH(chartWidth, f.height), vgimg.UseDPI(dpi))
+	pixels := vgimg.NewWith(vgimg.UseWH(chartWidth, height), vgimg.UseDPI(dpi))
 	f.compose(draw.New(pixels))
 	png, err = bytesOf(vgimg.PngCanvas{Canvas: pixels})
 	return portable(svg, f.title), png, err
+}
+
+// extra is by how much a chart grows for a caption that is longer than most: what it shows keeps its size.
+func (f *figure) extra() vg.Length {
+	const most = 4 // Lines.
+	in := draw.Canvas{Rectangle: vg.Rectangle{Max: vg.Point{X: chartWidth - 2*margin}}}
+	style, lines := lettering(captionSize, grey), 0
+	for _, p := range f.caption {
+		lines += len(breakLines(in, style, p))
+	}
+	return vg.Length(max(0, lines-most)) * lineHeight(style)
 }
 
 func bytesOf(w io.WriterTo) ([]byte, error) {

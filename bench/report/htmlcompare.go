@@ -31,7 +31,7 @@ func comparisonPage(c *result.Comparison, base string) (*page, error) {
 	if len(c.Differences) > 0 {
 		p.Facts = append(p.Facts, fact{"Others differ in", differingIn(c)})
 	}
-	errs := []error{p.draw(comparePercentilesFigure(c))}
+	errs := []error{p.draw(comparePercentilesFigure(c)), p.draw(compareMultiples(c))}
 	latencies := latencyRowsFigure(c)
 	if latencies == nil { // There is a load to draw against.
 		latencies = throughputFigure(c)
@@ -144,12 +144,16 @@ func compareCell(x *result.Cell, unit string) cell {
 	if r == nil {
 		return c
 	}
-	text := "no difference shown"
+	text := "~"
 	if r.Shown {
 		text = ratioText(x)
 		c.Class = "differs"
 	}
-	c.Title = fmt.Sprintf("ratio %.3g, %.3g to %.3g, p = %.2g, %d runs", r.Value, r.Lo, r.Hi, r.P, r.N)
+	c.Title = ""
+	if !r.Shown {
+		c.Title = "no difference shown: "
+	}
+	c.Title += fmt.Sprintf("ratio %.3g, %.3g to %.3g, p = %.2g, %d runs", r.Value, r.Lo, r.Hi, r.P, r.N)
 	c.Small = strings.TrimSpace(c.Small + "\n" + text)
 	return c
 }

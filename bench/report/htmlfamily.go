@@ -17,7 +17,7 @@ import (
 
 // SaveFamily writes the page of a family, and its charts beside it.
 func SaveFamily(path string, f *Family) error {
-	fig, rates := familyFigure(f), familyRates(f)
+	fig, rates, levels := familyFigure(f), familyRates(f), familyMultiples(f)
 	if fig == nil {
 		return nil
 	}
@@ -25,8 +25,8 @@ func SaveFamily(path string, f *Family) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	_, drawn := saveAll(dir, []*figure{fig, rates})
-	p, undrawn := familyPage(f, []*figure{fig, rates}, dir)
+	_, drawn := saveAll(dir, []*figure{fig, rates, levels})
+	p, undrawn := familyPage(f, []*figure{fig, rates, levels}, dir)
 	return errors.Join(drawn, undrawn, p.save(path))
 }
 

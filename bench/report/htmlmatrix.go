@@ -57,7 +57,7 @@ func matrixPage(m *result.Matrix, base string) (*page, error) {
 	}
 	p.facts(&groups[0].Runs[0].Manifest)
 	p.brokerFacts(m)
-	return p, errors.Join(p.draw(matrixCost(m)), p.draw(matrixRate(m)), p.draw(matrixMemory(m)), p.draw(matrixLatencies(m)))
+	return p, errors.Join(p.draw(matrixCost(m)), p.draw(matrixRate(m)), p.draw(matrixMemory(m)), p.draw(matrixLatencies(m)), p.draw(matrixMultiples(m)))
 }
 
 // placeOf is the place on the page that has the runs of a broker under a workload.
@@ -248,7 +248,7 @@ func matrixCell(w *result.Column, base, broker string, k int) cell {
 		c.Title = fmt.Sprintf("median ratio %.3g, from %.3g to %.3g; p = %.2g before Holm's correction for %d comparisons, %d runs", r.Value, r.Lo, r.Hi, r.P, r.Among, r.N)
 		if r.Survives {
 			c.Class = "differs"
-			lines = append(lines, fmt.Sprintf("%.2f× [%.2f, %.2f]", r.Value, r.Lo, r.Hi))
+			lines = append(lines, fmt.Sprintf("%s× [%s, %s]", digits(r.Value), digits(r.Lo), digits(r.Hi)))
 		} else {
 			lines = append(lines, "no difference shown")
 		}

@@ -22,7 +22,7 @@ import (
 // MatrixCharts draws the charts of a matrix into dir: what a message costs, what a connection costs, latencies, rates, and what became of
 // the promises.
 func MatrixCharts(dir string, m *result.Matrix) ([]string, error) {
-	return saveAll(dir, []*figure{matrixCost(m), matrixRate(m), matrixMemory(m), matrixLatencies(m), matrixVerdicts(m)})
+	return saveAll(dir, []*figure{matrixCost(m), matrixRate(m), matrixMemory(m), matrixLatencies(m), matrixMultiples(m), matrixVerdicts(m)})
 }
 
 func matrixCost(m *result.Matrix) *figure {
@@ -175,8 +175,12 @@ func matrixRatios(m *result.Matrix, name, metric, title, what string) *figure {
 
 // ratioMark draws one mark at height y, and at the right its name and figure.
 func (p *panel) ratioMark(y vg.Length, broker string, x ratioMark, c color.NRGBA, room vg.Length) {
-	style := lettering(captionSize+0.5, c)
-	figure := placed(lettering(captionSize+0.5, black), draw.XRight, draw.YBottom)
+	size := captionSize + 0.5
+	if p.above { // Text is as large on a phone as it is here.
+		size = tickSize
+	}
+	style := lettering(size, c)
+	figure := placed(lettering(size, black), draw.XRight, draw.YBottom)
 	p.beside(style, vg.Point{X: p.Max.X + 6, Y: y}, broker)
 	if x.value == 0 {
 		p.beside(figure, vg.Point{X: p.Max.X + room + 48, Y: y}, "-")
@@ -211,6 +215,10 @@ func matrixFooter(m *result.Matrix) string {
 	for _, g := range groups {
 		least, most, runs = min(least, len(g.Runs)), max(most, len(g.Runs)), runs+len(g.Runs)
 	}
+	var all []*result.Run
+	for _, g := range groups {
+		all = append(all, g.Runs...)
+	}
 	first := &groups[0].Runs[0].Manifest
 	n := fmt.Sprintf("n = %d", least)
 	if most > least {
@@ -225,7 +233,7 @@ func matrixFooter(m *result.Matrix) string {
 		differing = "of the first workload; others differ in " + fieldsOf(m.Differences)
 	}
 	parts := []string{n + " runs of each, " + plural(int64(runs), "run") + " in all, interleaved", strings.TrimSpace("mqttbench " + first.Tool.Version + " " + first.Tool.Commit), strings.Join(m.Brokers, ", "),
-		machine(first), pinned, "MQTT " + first.Workload.MQTTVersion + " over " + first.Workload.Transport, differing, first.Start.UTC().Format("2006-01-02 15:04 UTC")}
+		machine(first), pinned, "MQTT " + first.Workload.MQTTVersion + " over " + first.Workload.Transport, differing, first.Start.UTC().Format("2006-01-02 15:04 UTC"), dataSum(all)}
 	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " · ")
 }
 
@@ -265,7 +273,7 @@ func matrixLatencies(m *result.Matrix) *figure {
 			colors := entityColors(m.Brokers)
 			names := make([]row, len(m.Brokers))
 			for i, b := range m.Brokers {
-				names[i] = row{label: b + ", noisy"}
+				names[i] = row{label: b + ", INVALID"}
 			}
 			room := rowNameRoom(names)
 			c.Min.X += room - leftRoom
@@ -344,8 +352,11 @@ func matrixVerdicts(m *result.Matrix) *figure {
 					box := vg.Rectangle{Min: vg.Point{X: c.Min.X + names + vg.Length(j)*width, Y: top - height + 2}, Max: vg.Point{X: c.Min.X + names + vg.Length(j+1)*width - 2, Y: top}}
 					centre := vg.Point{X: (box.Min.X + box.Max.X) / 2, Y: (box.Min.Y + box.Max.Y) / 2}
 					if w == nil {
-						heading := placed(boldLettering(labelSize, black), draw.XCenter, draw.YCenter)
-						c.FillText(heading, centre, shorten(heading, b, width-4))
+						// The version has a line of its own: with the middle taken out, nobody knows who it is.
+						name, version, _ := strings.Cut(b, " ")
+						heading, small := placed(boldLettering(labelSize, black), draw.XCenter, draw.YCenter), placed(lettering(captionSize+0.5, grey), draw.XCenter, draw.YCenter)
+						c.FillText(heading, vg.Point{X: centre.X, Y: centre.Y + 6}, shorten(heading, name, width-4))
+						c.FillText(small, vg.Point{X: centre.X, Y: centre.Y - 6}, shorten(small, version, width-4))
 						continue
 					}
 					first, second, fill := verdictCell(w, b)
@@ -458,12 +469,14 @@ func matrixNotes(m *result.Matrix) (legend, doubts []string) {
 	}
 	for _, w := range m.Workloads {
 		l, d := comparisonNotes(w.Comparison)
-		l = slices.DeleteFunc(l, func(s string) bool { return strings.Contains(s, "comparisons were made") })
+		l = slices.DeleteFunc(l, func(s string) bool {
+			return strings.Contains(s, "comparisons were made") || strings.HasPrefix(s, "×: ") || strings.HasPrefix(s, "*: ")
+		})
 		legend, doubts = add(legend, l), add(doubts, d)
 		n += compared(w.Comparison)
 	}
-	if n > 1 {
-		legend = append(legend, fmt.Sprintf("%d comparisons were made: by chance alone, one in twenty of those without * shows a difference that is none.", n))
+	if n > 0 {
+		legend = append(legend, "×, ×*: median ratio of the runs, by pairs where they were made in pairs. Whether a difference is shown: Mann-Whitney test, p < 0.05 after Holm's correction for the comparisons that were made beside each other.")
 	}
 	for _, w := range m.Warnings {
 		doubts = add(doubts, []string{"note: " + w})

@@ -108,3 +108,39 @@ func TestCapacityIsDrawnAtItsPlace(t *testing.T) {
 		t.Error("no words for it")
 	}
 }
+
+// A bracket reaches from the end of a fault over as much of the time as the recovery took: of 5 s after 5 s, as far again as of 5 s after 10 s.
+func TestKnownRecoveryIsDrawnAtItsPlace(t *testing.T) {
+	sequential(t)
+	s := ordinary()
+	s.measure = 20
+	r := s.run()
+	span := func(all ...result.Recovery) (from, to int) {
+		r.Summary.Recoveries = all
+		from = 1 << 30
+		img := picture(t, timelineFigure(r))
+		_, left, right := level(img, fade(offeredColor, 0.5))
+		rows := map[int][2]int{}
+		where(img, bluegreen, func(x, y int) {
+			if y > img.Bounds().Dy()/3 && y < img.Bounds().Dy()*3/4 && x >= left && x <= right {
+				row, ok := rows[y]
+				if !ok {
+					row[0] = x
+				}
+				row[1] = x
+				rows[y] = row
+			}
+		})
+		for _, row := range rows {
+			from, to = min(from, row[0]), max(to, row[1])
+		}
+		return from, to
+	}
+	first, second := result.Recovery{Ended: 5, Recovered: true, Seconds: 5}, result.Recovery{Ended: 10, Recovered: true, Seconds: 5}
+	many := result.Recovery{Fault: "pause"} // Not recovered: without a bracket; and four in all have no figures beside them.
+	a, b := span(first, many, many, many)
+	c, d := span(second, many, many, many)
+	if b-a < 100 || math.Abs(float64(b-c)) > 6 || math.Abs(float64((b-a)-(d-c))) > 3 {
+		t.Errorf("5 to 10 s is drawn from %d to %d, 10 to 15 s from %d to %d", a, b, c, d)
+	}
+}

@@ -121,14 +121,21 @@ func shorten(style draw.TextStyle, text string, width vg.Length) string {
 	return string(runes[:head]) + end
 }
 
-// A key names colours in a row of text; for areas, which have no end to put a label at.
-func key(c draw.Canvas, entries []lineLabel) {
+// A key names colours in rows of text, for what has no end to put a label at, and returns its height.
+func key(c draw.Canvas, entries []lineLabel) vg.Length {
+	if len(entries) == 0 {
+		return 0
+	}
 	style := placed(lettering(labelSize, black), draw.XLeft, draw.YTop)
 	at := vg.Point{X: c.Min.X, Y: c.Max.Y}
 	for _, e := range entries {
+		if at.X > c.Min.X && at.X+12+style.Width(e.text) > c.Max.X {
+			at = vg.Point{X: c.Min.X, Y: at.Y - 13}
+		}
 		box := vg.Rectangle{Min: vg.Point{X: at.X, Y: at.Y - 8}, Max: vg.Point{X: at.X + 8, Y: at.Y}}
 		c.FillPolygon(e.color, corners(box))
 		c.FillText(style, vg.Point{X: at.X + 12, Y: at.Y + 1}, e.text)
 		at.X += style.Width(e.text) + 28
 	}
+	return c.Max.Y - at.Y + 13
 }

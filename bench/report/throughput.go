@@ -150,11 +150,21 @@ func throughputFigure(c *result.Comparison) *figure {
 				names = append(names, s.label+" p99")
 			}
 			cv.Max.Y -= 16
+			shares := len(c.Capacity) == 1 && c.Capacity[0].Lo > 0
+			if shares {
+				cv.Min.Y += 11
+			}
 			p := newPanel(cv, fromZero(most, number), logarithmic(low, high, seconds), min(labelRoom(names...), lineRoom(cv, 170)))
+			p.ceiling(calibration(c.Groups))
 			p.bands(all, c.Capacity)
 			p.grid()
-			p.axes("messages offered per second", "latency, logarithmic")
-			p.ceiling(calibration(c.Groups))
+			p.axes("", "latency, logarithmic")
+			below := p.Min.Y - 15
+			if shares {
+				p.shares(c.Capacity[0].Lo)
+				below -= 11
+			}
+			p.FillText(placed(lettering(labelSize, grey), draw.XRight, draw.YTop), vg.Point{X: p.Max.X, Y: below}, "messages offered per second")
 			p.throughput(all, lineRoom(cv, 150)-20)
 		},
 	}
@@ -175,6 +185,17 @@ func (p *panel) bands(all []*series, capacity []result.CapacityBand) {
 		x := p.px(b.Lo)
 		p.StrokeLine2(stroke(fade(c, 0.6), 1, 4, 2), x, p.Min.Y, x, p.Max.Y)
 	}
+}
+
+// shares labels the x axis a second time, in parts of a capacity. Of several series each has its own, and the words under the chart have to do.
+func (p *panel) shares(capacity float64) {
+	style := placed(lettering(captionSize, grey), draw.XCenter, draw.YTop)
+	for _, t := range linear(0, p.x.max/capacity, 6, percent).ticks {
+		if at := t.at * capacity; t.at > 0 && at <= p.x.max {
+			p.FillText(style, vg.Point{X: p.px(at), Y: p.Min.Y - 15}, t.label)
+		}
+	}
+	p.FillText(placed(style, draw.XLeft, draw.YTop), vg.Point{X: p.Min.X - leftRoom, Y: p.Min.Y - 15}, "of capacity")
 }
 
 // bandText puts the bands into words.

@@ -47,7 +47,7 @@ func timelineFigure(r *result.Run) *figure {
 		subtitle: setting(&r.Manifest),
 		caption: []string{
 			fmt.Sprintf("%s, half of them of %s or more, each drawn as measured. Grey: outside of the measured part. Latency: response time of what arrived in an interval.",
-				plural(int64(len(r.Intervals)), "interval"), seconds(result.Median(lengths).Median)),
+				plural(int64(len(r.Intervals)), "interval"), seconds(result.Median(lengths).Median)) + glyphText(r),
 			footer([]*result.Run{r}),
 		},
 		height: vg.Length(110 + 102*len(strips)), narrow: vg.Length(110 + 102*len(strips)),
@@ -166,6 +166,9 @@ func drawTimeline(c draw.Canvas, r *result.Run, strips []strip, last float64) {
 	marks(panels, strips[0].name, r.Events)
 	for i, p := range panels {
 		p.tracks(r, strips[i].tracks)
+		if strips[i].log {
+			p.brackets(r)
+		}
 		xName := noTicks
 		if i == len(panels)-1 {
 			xName = "time since the start"
@@ -372,6 +375,44 @@ func eventText(e *result.Event) string {
 		s += " " + seconds(e.Until-e.At)
 	}
 	return s
+}
+
+// glyphText says what the marks of events are, as far as there are any.
+func glyphText(r *result.Run) (text string) {
+	for _, x := range []struct {
+		is   func(*result.Event) bool
+		text string
+	}{
+		{func(e *result.Event) bool { return e.Kind == result.EventChurn }, " Cross: clients left."},
+		{func(e *result.Event) bool { return e.Kind == result.EventFault && e.Until <= e.At }, " Triangle: a fault at an instant."},
+		{func(e *result.Event) bool { return e.Kind == result.EventFault && e.Until > e.At }, " Square and red area: a fault that lasted."},
+		{func(e *result.Event) bool { return e.Kind == result.EventRecover }, " Green circle: it was over."},
+		{func(e *result.Event) bool { return e.Kind == result.EventNote }, " Grey circle: a note."},
+	} {
+		if slices.ContainsFunc(r.Events, func(e result.Event) bool { return x.is(&e) }) {
+			text += x.text
+		}
+	}
+	if slices.ContainsFunc(r.Summary.Recoveries, func(x result.Recovery) bool { return x.Recovered && x.Seconds > 0 }) {
+		text += " Bracket: from the end of a fault until rate and latency were as before."
+	}
+	return text
+}
+
+// brackets are drawn over the latencies, from the end of each fault to its recovery. What did not recover has none: nobody knows its end.
+func (p *panel) brackets(r *result.Run) {
+	y := p.Max.Y - 4
+	for _, x := range r.Summary.Recoveries {
+		if !x.Recovered || x.Seconds <= 0 {
+			continue
+		}
+		from, to := p.px(x.Ended), p.px(x.Ended+x.Seconds)
+		p.StrokeLines(stroke(bluegreen, 1.2), []vg.Point{{X: from, Y: y - 4}, {X: from, Y: y}, {X: to, Y: y}, {X: to, Y: y - 4}})
+		if text := seconds(x.Seconds); len(r.Summary.Recoveries) <= 3 {
+			style := placed(lettering(captionSize, bluegreen), draw.XLeft, draw.YTop)
+			p.FillText(style, vg.Point{X: min(to+3, p.Max.X-style.Width(text)), Y: y + 2}, text)
+		}
+	}
 }
 
 // eventMark is the glyph of an event; nil for those that are not drawn as one.
