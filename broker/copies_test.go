@@ -28,6 +28,19 @@ func TestLargePayloadsAreNotCopied(t *testing.T) {
 					if c.payload < byReference && copied < uint64(c.payload*subscribers*messages) {
 						t.Errorf("%d bytes were copied: does the count count?", copied)
 					}
+					for _, l := range b.own {
+						scratch := make(chan int)
+						l.t.Post(func() {
+							n := cap(l.single)
+							for i := range l.frames {
+								n = max(n, cap(l.frames[i].buf))
+							}
+							scratch <- n
+						})
+						if n := <-scratch; n >= 10*byReference {
+							t.Errorf("a payload was copied into a frame: it holds %d bytes", n)
+						}
+					}
 				})
 			}
 		}

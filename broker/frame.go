@@ -61,12 +61,14 @@ func (f *frame) encode(l *loop, p *publication, v packet.Version, qos packet.QoS
 	if v == packet.V5 {
 		out.Props = l.outgoingProps(p.props, p.hasExpiry, p.expiry, nil)
 	}
-	f.buf = out.Append(keep(f.buf), v)
-	f.size = len(f.buf)
-	f.idAt = identifierAt(f.buf, len(p.name))
 	if f.byRef = len(p.payload) >= byReference; f.byRef {
-		f.buf = f.buf[:len(f.buf)-len(p.payload)]
+		f.buf = out.AppendHead(keep(f.buf), v)
+		f.size = len(f.buf) + len(p.payload)
+	} else {
+		f.buf = out.Append(keep(f.buf), v)
+		f.size = len(f.buf)
 	}
+	f.idAt = identifierAt(f.buf, len(p.name))
 }
 
 // identifierAt is where the Packet Identifier of an encoded PUBLISH lies: behind
@@ -131,10 +133,11 @@ func (f *frame) patchID(id packet.ID) {
 // putPublish encodes p for one connection. m, with the same payload, is needed only
 // when that goes by reference.
 func (l *loop) putPublish(c *conn, p *packet.Publish, m *session.Message) {
-	l.single = p.Append(keep(l.single), c.version)
 	if len(p.Payload) < byReference {
+		l.single = p.Append(keep(l.single), c.version)
 		c.put(l, l.single)
 		return
 	}
-	c.putParts(l, l.single[:len(l.single)-len(p.Payload)], m.Payload, m)
+	l.single = p.AppendHead(keep(l.single), c.version)
+	c.putParts(l, l.single, m.Payload, m)
 }

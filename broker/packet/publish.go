@@ -124,9 +124,13 @@ func (p *Publish) note(prop *Prop) {
 // Append encodes p. It panics when p's size is above MaxSize, which a message
 // that came in near the limit under 3.1.1 can reach by leaving under 5.
 func (p *Publish) Append(dst []byte, v Version) []byte {
-	rest := p.remaining(v)
-	dst = slices.Grow(dst, 5+rest)
-	dst = appendVarint(append(dst, p.first()), rest)
+	dst = slices.Grow(dst, 5+p.remaining(v))
+	return append(p.AppendHead(dst, v), p.Payload...)
+}
+
+// AppendHead is Append without the payload, for those who send that from where it lies.
+func (p *Publish) AppendHead(dst []byte, v Version) []byte {
+	dst = appendVarint(append(dst, p.first()), p.remaining(v))
 	dst = appendBytes(dst, p.Topic)
 	if p.QoS > 0 {
 		dst = appendUint16(dst, uint16(p.ID))
@@ -134,7 +138,7 @@ func (p *Publish) Append(dst []byte, v Version) []byte {
 	if v == V5 {
 		dst = appendProps(dst, p.Props)
 	}
-	return append(dst, p.Payload...)
+	return dst
 }
 
 // first is the first byte of the Fixed Header.

@@ -106,3 +106,15 @@ func TestOneAllocationForANewMessage(t *testing.T) {
 		kept[0].Release()
 	}
 }
+
+// TestNoAllocationForALargeMessage: its block is used again.
+func TestNoAllocationForALargeMessage(t *testing.T) {
+	for _, size := range []int{64 << 10, 256 << 10, 1 << 20} {
+		payload := make([]byte, size)
+		one := func() { NewMessage([]byte("a/b/c"), nil, payload, 1, 0).Release() }
+		one()
+		if n := testing.AllocsPerRun(20, one); n > 0 {
+			t.Errorf("%d bytes: %v allocations", size, n)
+		}
+	}
+}
