@@ -245,7 +245,7 @@ func (m *mishap) neverLasts(word faultWord, seen map[string]bool) string {
 		return "it goes with at=, which says from when on"
 	case a == fault.Pause:
 		return fmt.Sprintf("pause=%v has said how long", m.fault.For)
-	case a == fault.TakeOver, a >= fault.Drop && a != fault.Reorder:
+	case a == fault.TakeOver, a >= fault.Drop && a != fault.Reorder && a != fault.Reuse:
 		return fmt.Sprintf("%v does not last", a)
 	}
 	return ""

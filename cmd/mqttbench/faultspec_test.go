@@ -33,6 +33,7 @@ func TestParseFault(t *testing.T) {
 		{"slice=7:nth=1", fault.Fault{Name: "slice", Action: fault.Slice, Bytes: 7, Nth: 1}},
 		{"takeover=3:CONNACK:nth=2", fault.Fault{Name: "take-over CONNACK", Action: fault.TakeOver, Times: 3, Type: packet.CONNACK, Nth: 2}},
 		{"drop:PUBLISH:to=subscriber:every=100", fault.Fault{Name: "drop", Action: fault.Drop, Type: packet.PUBLISH, Direction: fault.Down, Client: "mb*s*", Every: 100}},
+		{"reuse:nth=5:for=2s", fault.Fault{Name: "reuse", Action: fault.Reuse, Nth: 5, For: 2 * time.Second}},
 		{"reorder:prob=0.5:for=2s", fault.Fault{Name: "reorder", Action: fault.Reorder, Probability: 0.5, For: 2 * time.Second}},
 	} {
 		got, err := parseFault(c.text)
