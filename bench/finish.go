@@ -293,12 +293,18 @@ func (r *run) holdRest(s *result.Summary) {
 	if !r.rest.arriving && !r.rest.answering || s.Interrupted {
 		return
 	}
-	d := r.drainState()
-	if d.left() == 0 {
+	coming := int64(0)
+	for i := range s.Contracts {
+		coming += s.Contracts[i].Count(result.Late)
+	}
+	if d := r.drainState(); r.rest.answering {
+		coming = max(coming, d.tally.Outstanding, int64(d.held))
+	}
+	if coming == 0 { // What is missing has been overtaken: it is lost.
 		return
 	}
 	s.Gates = append(s.Gates, result.Gate{
-		Name: result.DrainGate, Value: float64(d.left()), Unit: "messages", Fails: result.ValidityInvalid,
+		Name: result.DrainGate, Value: float64(coming), Unit: "messages", Fails: result.ValidityInvalid,
 		Advice: fmt.Sprintf("they were still coming when %v were over, so nobody knows whether any of them is lost: raise --drain, or lower the rate", r.cfg.DrainFor),
 	})
 }

@@ -423,9 +423,6 @@ func (d *drainState) done() bool {
 // answered is how many exchanges are over.
 func (d *drainState) answered() int64 { return d.tally.Attempted - d.tally.Outstanding }
 
-// left is how many deliveries or exchanges, whichever are more, have not come to their end.
-func (d *drainState) left() int64 { return max(d.tally.Missing(), d.tally.Outstanding, int64(d.held)) }
-
 func (r *run) drainState() (d drainState) {
 	for _, s := range ask(r, func(w *worker) drainState {
 		var s drainState

@@ -129,15 +129,16 @@ func TestSlowReceiver(t *testing.T) {
 	lost := fault.Fault{Action: fault.Forge, Direction: fault.Down, Every: 3}
 	for name, c := range map[string]struct {
 		fault   fault.Fault
+		drain   time.Duration
 		outcome result.Outcome
 		code    int
-	}{"slow": {slow, result.Unknown, 3}, "lost": {lost, result.Broken, 1}} {
+	}{"slow": {slow, 1200 * time.Millisecond, result.Unknown, 3}, "lost": {lost, time.Minute, result.Broken, 1}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			proxy := behind(t, c.fault)
 			p := small(plan.Plan{PubQoS: 1, SubQoS: 1, Publishers: 1, Subscribers: 1, Rate: 250})
 			res, err := do(t, t.Context(), proxy.URL(), native(t, transport.Auto, 1), p, func(cfg *Config) {
-				cfg.DrainFor, cfg.Measuring = 1200*time.Millisecond, armed(proxy)
+				cfg.DrainFor, cfg.Measuring = c.drain, armed(proxy)
 			})
 			if err != nil {
 				t.Fatal(err)
