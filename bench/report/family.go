@@ -231,7 +231,7 @@ func FamilyTable(w io.Writer, f *Family, width int, color bool) error {
 		names = max(names, columns(x.name)+2)
 	}
 	heads := tradeHeads(all)
-	each := min(tradeWidth, max(9, (t.width-names-12)/len(heads)))
+	each := min(tradeWidth, max(10, (t.width-names-12)/len(heads)))
 	head := pad(f.Name, names)
 	for _, h := range heads {
 		head += padLeft(h, each)
@@ -293,7 +293,7 @@ func familyFigure(f *Family) *figure {
 		subtitle: m.Broker.Label() + " · " + load(&m.Workload) + " · " + strconv.Itoa(m.Workload.PayloadBytes) + " B",
 		caption: []string{
 			spread + " CPU: the broker's, per delivered message. Packets, bytes: MQTT's, both directions, per delivered message. Response time, from the instant a message was due: p50 (filled) and p99 (ring), " +
-				"logarithmic. Lost: owed and never seen, of all that was owed. Repeated: delivered again. Noisy runs: latencies do not compare." + linkFaults(all),
+				"logarithmic. Lost: owed and never seen, of all that was owed. Repeated: delivered again. Noisy runs: latencies do not compare." + invalidNote(all) + linkFaults(all),
 			familyFooter(f, runs),
 		},
 		height: height + 150, narrow: 2*height + 176,
@@ -310,6 +310,22 @@ func familyFigure(f *Family) *figure {
 			drawFamily(lower, all, scales[3:], height, lane, heading)
 		},
 	}
+}
+
+// shownName is the name with a mark if a run of it cannot be trusted.
+func (t *trade) shownName() string {
+	if t.validity == result.ValidityInvalid {
+		return t.name + " †"
+	}
+	return t.name
+}
+
+// invalidNote explains the mark; "" if there is none.
+func invalidNote(all []trade) string {
+	if slices.ContainsFunc(all, func(t trade) bool { return t.validity == result.ValidityInvalid }) {
+		return " †: INVALID, no figure of it is to be trusted."
+	}
+	return ""
 }
 
 // linkFaults says what is wrong with the links that are not good.
@@ -370,7 +386,7 @@ func drawFamily(c draw.Canvas, all []trade, scales []tradeScale, height vg.Lengt
 	style := lettering(tickSize, black)
 	names := vg.Length(40)
 	for _, x := range all {
-		names = max(names, style.Width(x.name)+10)
+		names = max(names, style.Width(x.shownName())+10, boldLettering(tickSize, black).Width(x.heading)+4)
 	}
 	names = min(names, 120)
 	const gap = 10
@@ -395,7 +411,7 @@ func drawFamily(c draw.Canvas, all []trade, scales []tradeScale, height vg.Lengt
 		if x.broken {
 			label.Color = lossColor
 		}
-		c.FillText(label, vg.Point{X: c.Min.X + 4, Y: rowY[i] + 1}, shorten(label, x.name, names-6))
+		c.FillText(label, vg.Point{X: c.Min.X + 4, Y: rowY[i] + 1}, shorten(label, x.shownName(), names-6))
 	}
 	left := c.Min.X + names
 	for _, s := range scales {

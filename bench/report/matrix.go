@@ -368,6 +368,9 @@ func matrixVerdicts(m *result.Matrix) *figure {
 					}
 					small := placed(lettering(captionSize, black), draw.XCenter, draw.YCenter)
 					c.FillText(text, vg.Point{X: centre.X, Y: centre.Y + 6}, first)
+					for cut := strings.LastIndex(second, ", "); cut > 0 && small.Width(second) > width-6; cut = strings.LastIndex(strings.TrimSuffix(second, ", …"), ", ") {
+						second = second[:cut] + ", …" // The worst stands first.
+					}
 					c.FillText(small, vg.Point{X: centre.X, Y: centre.Y - 6}, shorten(small, second, width-6))
 				}
 			}
