@@ -77,6 +77,9 @@ func TestTakeOverChurn(t *testing.T) {
 
 // TestSeveralAbsences: those who leave more than once are accounted for each time by itself.
 func TestSeveralAbsences(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes more than a second")
+	}
 	t.Parallel()
 	p := small(plan.Plan{PubQoS: 1, SubQoS: 1, SubscriberSession: plan.Persistent, PublisherSession: plan.Persistent, Rate: 1000})
 	p.Duration = ms(900)
@@ -181,6 +184,7 @@ func TestTwoConnections(t *testing.T) {
 	met := map[int]bool{}
 	var mu sync.Mutex
 	res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, func(c *Config) {
+		c.DrainFor = 300 * time.Millisecond
 		c.Personal = func(n int, o *client.Options) {
 			mu.Lock()
 			defer mu.Unlock()
