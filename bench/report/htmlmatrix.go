@@ -46,9 +46,7 @@ func matrixPage(m *result.Matrix, base string) (*page, error) {
 		}
 	}
 	p.Legend = matrixLegend(m)
-	for _, w := range m.Warnings {
-		p.Doubts = append(p.Doubts, w)
-	}
+	p.Doubts = slices.Clone(m.Warnings)
 	for i := range m.Differences {
 		p.Doubts = append(p.Doubts, "The workloads differ in "+m.Differences[i].String()+": a figure of one does not compare with that of another.")
 	}
