@@ -91,7 +91,7 @@ func TestNonsense(t *testing.T) {
 		{"--payload 3", "16"},
 		{"--topic a/#", "wildcard"},
 		{"--window 0", "65535"},
-		{"--churn -1", "negative"},
+		{"--churn -1", "0 or more connections"},
 		{"--churn-abrupt 2", "share"},
 		{"--client nobody", "native and paho"},
 		{"--client paho --mqtt 5", "3.1.1 only"},
