@@ -160,8 +160,9 @@ func (g *Growth) figure() *figure {
 }
 
 func (g *Growth) draw(cv draw.Canvas, highest float64, known *result.Calibration) {
-	var names []string
+	var names, brokers []string
 	for _, l := range g.lines {
+		brokers = append(brokers, l.label)
 		names = append(names, shorten(lettering(labelSize, black), l.label, 150))
 	}
 	cv.Max.Y -= 16
@@ -171,8 +172,9 @@ func (g *Growth) draw(cv draw.Canvas, highest float64, known *result.Calibration
 	p.axes(g.of.axis, "CPU time per delivered message")
 	p.floor(known)
 	var labels []lineLabel
+	colors := places(brokers)
 	for i, l := range g.lines {
-		c := seriesColor(i)
+		c := seriesColor(colors[i])
 		var points []point
 		for j := range l.places {
 			points = append(points, point{place(l.places[j].at), l.places[j].cost().Median})
