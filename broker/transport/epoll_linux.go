@@ -71,9 +71,13 @@ func newEpoll(precise, spin bool) (driver, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	if err := unix.SetNonblock(fd, true); err != nil {
-		unix.Close(fd)
-		return nil, os.NewSyscallError("fcntl", err)
+	// What is non-blocking is watched by the runtime's poller. It must not watch the descriptor of a precise loop: an idle P has a thread
+	// waiting there, and each message would wake it for nothing.
+	if !precise {
+		if err := unix.SetNonblock(fd, true); err != nil {
+			unix.Close(fd)
+			return nil, os.NewSyscallError("fcntl", err)
+		}
 	}
 	p := &epoll{fd: fd, precise: precise, spin: spin, deadline: math.MaxInt64}
 	p.file = os.NewFile(uintptr(fd), "epoll")
