@@ -19,7 +19,7 @@ func Charts(dir string, r *result.Run) ([]string, error) {
 
 // CompareCharts draws the charts of a comparison likewise.
 func CompareCharts(dir string, c *result.Comparison) ([]string, error) {
-	return saveAll(dir, []*figure{throughputFigure(c), latencyRowsFigure(c), deliveredFigure(c), comparePercentilesFigure(c), compareMultiples(c),
+	return saveAll(dir, []*figure{throughputFigure(c), latencyRowsFigure(c), deliveredFigure(c), comparePercentilesFigure(c), compareSharesFigure(c), compareMultiples(c),
 		ratiosFigure(c), compareCostFigure(c), costCurveFigure(c), verdictFigure(c)})
 }
 

@@ -391,8 +391,8 @@ func TestCompareChartsByRates(t *testing.T) {
 		rates []float64
 		want  []string
 	}{
-		{[]float64{1000}, []string{"compare-latencies", "compare-ratios", "compare-throughput", "compare-latency", "compare-cost", "compare-verdicts"}},
-		{[]float64{500, 1000, 2000}, []string{"compare-throughput", "compare-delivered", "compare-cost-curve", "compare-latency", "compare-cost", "compare-verdicts"}},
+		{[]float64{1000}, []string{"compare-latencies", "compare-ratios", "compare-throughput", "compare-latency", "compare-shares", "compare-cost", "compare-verdicts"}},
+		{[]float64{500, 1000, 2000}, []string{"compare-throughput", "compare-delivered", "compare-cost-curve", "compare-latency", "compare-shares", "compare-cost", "compare-verdicts"}},
 	} {
 		var runs []*result.Run
 		for _, rate := range c.rates {

@@ -31,7 +31,7 @@ func comparisonPage(c *result.Comparison, base string) (*page, error) {
 	if len(c.Differences) > 0 {
 		p.Facts = append(p.Facts, fact{"Others differ in", differingIn(c)})
 	}
-	errs := []error{p.draw(comparePercentilesFigure(c)), p.draw(compareMultiples(c))}
+	errs := []error{p.draw(comparePercentilesFigure(c)), p.draw(compareSharesFigure(c)), p.draw(compareMultiples(c))}
 	latencies := latencyRowsFigure(c)
 	if latencies == nil { // There is a load to draw against.
 		latencies = throughputFigure(c)

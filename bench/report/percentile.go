@@ -58,9 +58,24 @@ func arrived(r *result.Run) string {
 
 // comparePercentilesFigure lays the response times of groups over each other.
 func comparePercentilesFigure(c *result.Comparison) *figure {
-	var curves []curve
+	curves, picked, caption := responseCurves(c)
+	if curves == nil {
+		return nil
+	}
+	return &figure{
+		name:    "compare-latency",
+		title:   markedGroups("Latency by percentile", picked.groups),
+		caption: []string{"Response times, from the instant a message was due; all runs of a group merged; area: range of the runs." + caption, compareFooter(c)},
+		height:  340, narrow: 300,
+		draw: func(cv draw.Canvas) { drawPercentiles(cv, curves) },
+	}
+}
+
+// responseCurves are the response times of those groups of a comparison at one rate that lost nothing; the caption says which rate, and who
+// is left out. No curves: nobody has any.
+func responseCurves(c *result.Comparison) (curves []curve, picked oneRate, caption string) {
 	var missing []string
-	picked := atOneRate(c.Groups)
+	picked = atOneRate(c.Groups)
 	for i, g := range picked.groups {
 		if h := g.Response(); h.Count() == 0 || lossy(g) {
 			missing = append(missing, g.Label)
@@ -68,20 +83,11 @@ func comparePercentilesFigure(c *result.Comparison) *figure {
 			curves = append(curves, curve{label: shorten(lettering(labelSize, black), g.Series, 150), color: picked.colors[i], values: h, runs: responses(g)})
 		}
 	}
-	if curves == nil {
-		return nil
-	}
-	caption := "Response times, from the instant a message was due; all runs of a group merged; area: range of the runs." + picked.note
+	caption = picked.note
 	if missing != nil {
 		caption += " Not drawn, because deliveries are missing: " + strings.Join(missing, "; ") + "."
 	}
-	return &figure{
-		name:    "compare-latency",
-		title:   markedGroups("Latency by percentile", picked.groups),
-		caption: []string{caption, compareFooter(c)},
-		height:  340, narrow: 300,
-		draw: func(cv draw.Canvas) { drawPercentiles(cv, curves) },
-	}
+	return curves, picked, caption
 }
 
 func responses(g *result.Group) (all []*result.Histogram) {
