@@ -9,8 +9,11 @@ import (
 	"mqttbench/bench/result"
 )
 
-// settling is the share of the measured part at whose end memory has filled its pools, and begins to be judged.
-const settling = 0.1
+// Until memory has filled its pools it is not judged: for a tenth of the measured part, and at least two minutes, but no more than half of it.
+const (
+	settlingShare = 0.1
+	settlingTime  = 120 // s
+)
 
 // soak judges a long run: does memory grow, has the response time drifted, have the files stayed small? It counts as not steady if anything did.
 func (r *run) soak(s *result.Summary) {
@@ -43,6 +46,15 @@ func growth(intervals []result.Interval, of func(*result.Interval) *result.Usage
 			at, memory = append(at, intervals[i].T1), append(memory, float64(u.RSS))
 		}
 	}
-	skip := int(settling * float64(len(at)))
+	skip := settled(at)
 	return measure.Growth(at[skip:], memory[skip:])
+}
+
+// settled is the first of the times (s, ascending) that is judged.
+func settled(at []float64) int {
+	skip := int(settlingShare * float64(len(at)))
+	for skip < len(at)/2 && at[skip]-at[0] < settlingTime {
+		skip++
+	}
+	return skip
 }

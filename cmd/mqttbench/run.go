@@ -143,7 +143,7 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 		Plan: s.plan(), Dir: s.out, ConnectLimit: s.connecting, ConnectFor: s.connectFor, DrainFor: s.drain,
 		Manifest: s.manifest(f),
 		Client: client.Options{
-			KeepAlive: s.keepAlive, Username: s.username, Password: s.password,
+			KeepAlive: s.keepAliveOption(), Username: s.username, Password: s.password,
 			HasUsername: f.Changed("username"), HasPassword: f.Changed("password"),
 		},
 	}
@@ -223,6 +223,14 @@ func (s *settings) pin(broker int) error {
 		}
 	}
 	return nil
+}
+
+// keepAliveOption is --keep-alive; 0 turns it off [v3.1.1 3.1.2.10], which an option has another word for.
+func (s *settings) keepAliveOption() time.Duration {
+	if s.keepAlive == 0 {
+		return -1
+	}
+	return s.keepAlive
 }
 
 // processors are the CPUs that the generator may use, as the system or --cpus says. GOMAXPROCS can be more: see engine.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"mqttbench/bench"
-	"mqttbench/bench/client"
 	"mqttbench/bench/fault"
 	"mqttbench/bench/result"
 )
@@ -56,8 +55,10 @@ func (s *settings) checkSilences() error {
 		if m.process != "" || m.fault.Action != fault.Silent {
 			continue
 		}
-		grace := cmp.Or(m.lasts, fault.SilenceGrace)
-		keepAlive := cmp.Or(s.keepAlive, client.DefaultKeepAlive)
+		grace, keepAlive := cmp.Or(m.lasts, fault.SilenceGrace), s.keepAlive
+		if keepAlive == 0 {
+			return fmt.Errorf("--fault %s: with --keep-alive 0 the broker need never notice that a client is silent: use --keep-alive 2s", m.text)
+		}
 		if need, has := keepAlive*3/2+grace, s.duration+s.drain-m.at; need > has {
 			return fmt.Errorf("--fault %s: of a client that is silent the broker may take no notice for 1.5 x --keep-alive %v, and has %v more, but the run and its --drain are over %v after it fell silent: use --keep-alive 2s",
 				m.text, keepAlive, grace, max(0, has).Round(time.Millisecond))

@@ -173,7 +173,7 @@ BROKER
       --client-id TEMPLATE   Client Identifiers, with %i, %g, %r and %rand_N (default mb%r%g%i)
       --prefix TEXT          before the default ones in place of mb
       --short-ids            without the run's name
-      --keep-alive D         (default 1m)
+      --keep-alive D         in whole seconds; 0: off (default 1m)
 
 GENERATOR
       --client native|paho   the built-in engine, or the paho library: slower, and an independent witness (default native)
