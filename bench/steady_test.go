@@ -135,10 +135,15 @@ func TestSlowReceiver(t *testing.T) {
 	}{"slow": {slow, 1200 * time.Millisecond, result.Unknown, 3}, "lost": {lost, time.Minute, result.Broken, 1}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			proxy := behind(t, c.fault)
+			proxy, arm := behind(t, c.fault), (func(bool))(nil)
+			if name == "slow" { // From the first message on: a slow machine must not let all of them through before.
+				proxy.Arm()
+			} else {
+				arm = armed(proxy)
+			}
 			p := small(plan.Plan{PubQoS: 1, SubQoS: 1, Publishers: 1, Subscribers: 1, Rate: 250})
 			res, err := do(t, t.Context(), proxy.URL(), native(t, transport.Auto, 1), p, func(cfg *Config) {
-				cfg.DrainFor, cfg.Measuring = c.drain, armed(proxy)
+				cfg.DrainFor, cfg.Measuring = c.drain, arm
 			})
 			if err != nil {
 				t.Fatal(err)

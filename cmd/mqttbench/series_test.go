@@ -203,7 +203,7 @@ func TestInterruptedSeries(t *testing.T) {
 		}
 	}()
 	args := append([]string{"--repeat", "1000", "--out", out}, tiny...)
-	code, stdout, stderr := mqttbench(ctx, append(args, "--warmup", "200ms")...)
+	code, stdout, stderr := mqttbench(ctx, append(args, "--warmup", "1s")...)
 	if code != exitInterrupted || !strings.Contains(stdout, "mqttbroker") || !strings.Contains(stderr, "03-mqttbroker-r3 was interrupted") {
 		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 	}
