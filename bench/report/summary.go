@@ -323,7 +323,7 @@ func (t *terminal) rates(s *result.Summary) {
 		t.labelled("schedule", dim, schedule(x))
 	}
 	if text, mark := steadiness(s); text != "" {
-		t.labelled("", mark, text)
+		t.labelled("steady state", mark, text)
 	}
 }
 
