@@ -20,7 +20,7 @@ const growthUsage = `mqttbench growth - how the cost of a message grows with one
 SYNOPSIS
   mqttbench growth --by SETTING DIR... [FLAGS]
 
-Takes all results in and below the folders, as a profile of several workloads leaves them, and draws the broker's CPU time per delivered
+Takes all results in and below the folders, as a profile of several workloads leaves them, or in archives of mqttbench pack, and draws the broker's CPU time per delivered
 message against the setting: a line for each broker through the medians, a dot for each run.
 
       --by SETTING     what grows: clients, fan-out, payload, queue (messages queued for each subscriber), rate, window
@@ -54,7 +54,7 @@ const tableUsage = `mqttbench table - brokers side by side over several workload
 SYNOPSIS
   mqttbench table DIR... [FLAGS]
 
-Takes all results in and below the folders and prints one table in Markdown: a row for each workload, a column for each broker, with the
+Takes all results in and below the folders, or in archives of mqttbench pack, and prints one table in Markdown: a row for each workload, a column for each broker, with the
 median of the runs and their range: CPU time per delivered message or per connection, memory of a connection, rate of an offline queue.
 
       --base NAME      the broker that the others are shares of, by how its name begins (default: none)
@@ -92,12 +92,19 @@ func readBelow(f *pflag.FlagSet, args []string, usage string, stdout io.Writer) 
 	var errs []error
 	for _, dir := range f.Args() {
 		errs = append(errs, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || d.Name() != result.ResultFile {
+			switch {
+			case err != nil || d.IsDir():
+				return err
+			case strings.HasSuffix(path, result.ArchiveSuffix):
+				packed, err := result.ReadArchive(path)
+				runs = append(runs, packed...)
+				return err
+			case d.Name() == result.ResultFile:
+				r, err := result.Read(filepath.Dir(path))
+				runs = append(runs, r)
 				return err
 			}
-			r, err := result.Read(filepath.Dir(path))
-			runs = append(runs, r)
-			return err
+			return nil
 		}))
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -44,6 +44,25 @@ func TestPublishedChartsAreThoseOfTheirRawFiles(t *testing.T) {
 		again := linked(t, family)
 		drawn += samePublished(t, family, again, "report", "--family", again, "--out", again, "--format", "markdown")
 	}
+	if growth := filepath.Join(published, "growth"); len(globbed(t, growth)) > 0 {
+		again, text := t.TempDir(), ""
+		for _, by := range []string{"clients", "fan-out", "payload", "queue"} {
+			code, stdout, stderr := mqttbench(t.Context(), "growth", "--by", by, filepath.Join(growth, by+result.ArchiveSuffix), "--out", again)
+			if code != exitKept {
+				t.Fatalf("exit code %d: %s", code, stderr)
+			}
+			text += stdout
+		}
+		sameFile(t, filepath.Join(growth, "growth.txt"), []byte(text))
+		drawn += sameCharts(t, growth, again)
+	}
+	if table := filepath.Join(published, "w-table"); len(globbed(t, table)) > 0 {
+		code, stdout, stderr := mqttbench(t.Context(), "table", table, "--base", "mosquitto")
+		if code != exitKept {
+			t.Fatalf("exit code %d: %s", code, stderr)
+		}
+		sameFile(t, filepath.Join(table, "table.md"), []byte(stdout))
+	}
 	if drawn == 0 {
 		t.Error("nothing was compared")
 	}
