@@ -79,8 +79,11 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 	for w, name := range resumes {
 		if q := result.QuantilesOf(totals.Resumes[w]); q.Count > 0 {
 			s.Exchanges = append(s.Exchanges, result.Exchange{Name: name, Took: q})
+			s.Distributions.Keep(name, totals.Resumes[w])
 		}
 	}
+	s.Distributions.Keep(result.DistributionLag, totals.Series.Lag)
+	s.Distributions.Keep(result.DistributionSlack, totals.Slack)
 	for _, p := range allPhases {
 		if _, ok := r.began[p]; ok {
 			s.Phases = append(s.Phases, result.Total(l.writer.Run().Intervals, p))
@@ -100,6 +103,9 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 	}
 	s.Wire = crossed(l.begin.traffic, l.end.traffic)
 	evidence := r.evidence(s, totals, unsent)
+	if evidence.Stalled >= 0 {
+		s.Pressure = &evidence.Stalled
+	}
 	s.Validity, s.Gates = measure.Judge(evidence)
 	s.Sending = r.sending(&evidence, totals)
 	r.holdRest(s)
@@ -208,7 +214,7 @@ var exchanges = [client.Phases]string{
 }
 
 // resumes names what a client that comes back waits for.
-var resumes = [measure.Resumes]string{measure.ResumeSession: "resume", measure.ResumeMessage: "resume, message", measure.WillSeen: "will", measure.RetainedSeen: "retained", measure.TakenOver: "take-over"}
+var resumes = [measure.Resumes]string{measure.ResumeSession: "resume", measure.ResumeMessage: "resume, message", measure.ResumeSilence: "resume, silence", measure.WillSeen: "will", measure.RetainedSeen: "retained", measure.TakenOver: "take-over"}
 
 // measured are the totals of what was due in the measured part, as far as the run came.
 func (r *run) measured(t *measure.Totals) result.Totals {

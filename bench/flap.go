@@ -64,7 +64,7 @@ func (s *subscriber) takeBack(until int64) {
 	m.special().flap = &flap{subscriber: s, until: until}
 	w.unsubscribed = append(w.unsubscribed, m.flap)
 	s.ledger.Unsubscribed()
-	m.client.Unsubscribe(w.run.plan.Filters(s.number))
+	m.client.Unsubscribe(w.run.plan.Filters(int(s.number)))
 }
 
 // Unsubscribed implements client.Observer.

@@ -382,9 +382,10 @@ type subscriber struct {
 	ledger     *measure.Subscriber
 	first      int64 // First deliveries,
 	waited     int64 // and their response times together, ns.
-	number     int
+	number     int32
 	asked      int32  // Topic Filters in the SUBSCRIBE that is under way; 0: none is.
 	probes     uint32 // Probes that have come.
+	seen       uint32 // When the last first delivery came, in silenceUnit since the run began, without what does not fit; 0: none has.
 	qos        packet.QoS
 	granted    packet.ReasonCode // By the last SUBACK.
 	subscribed bool
@@ -399,7 +400,7 @@ func (s *subscriber) arrive(sessionPresent bool) bool {
 	if s.ledger.Connected(sessionPresent) {
 		s.lostSession()
 	}
-	if s.met && w.run.plan.SubscriberSessionOf(s.number) == plan.Persistent {
+	if s.met && w.run.plan.SubscriberSessionOf(int(s.number)) == plan.Persistent {
 		w.sessions.returned++
 		if sessionPresent {
 			w.sessions.present++
@@ -419,7 +420,7 @@ func (s *subscriber) accept(codes []packet.ReasonCode) {
 	s.granted = lowest(codes)
 	s.ledger.Subscribed(s.granted)
 	if s.granted >= packet.UnspecifiedError {
-		w.run.fail(&SetupError{errSubscription(w.run.plan.Filters(s.number), s.granted)})
+		w.run.fail(&SetupError{errSubscription(w.run.plan.Filters(int(s.number)), s.granted)})
 		return
 	}
 	if !s.subscribed {
@@ -444,6 +445,9 @@ func lowest(codes []packet.ReasonCode) packet.ReasonCode {
 	return low
 }
 
+// silenceUnit is what the time without messages is counted in, in ns: five days of it go into 32 bits.
+const silenceUnit = 100_000
+
 func (s *subscriber) receive(r *client.Reception) {
 	w := s.worker
 	count := w.rec.Count
@@ -459,10 +463,15 @@ func (s *subscriber) receive(r *client.Reception) {
 			s.unproven = false
 			w.sessions.kept++
 		}
+		seen := max(1, uint32((r.Now-w.run.origin)/silenceUnit))
 		if s.returning != 0 {
 			w.rec.Resumed(measure.ResumeMessage, time.Duration(r.Now-s.returning))
+			if s.seen != 0 {
+				w.rec.Resumed(measure.ResumeSilence, time.Duration(seen-s.seen)*silenceUnit)
+			}
 			s.returning = 0
 		}
+		s.seen = seen
 		w.queued(due, r.Now)
 		s.unasked(r, stamp)
 		if w.run.plan.Closed {
@@ -482,7 +491,7 @@ func (s *subscriber) receive(r *client.Reception) {
 
 func (s *subscriber) probed() {
 	s.probes++
-	if int(s.probes) == s.worker.run.plan.SourceCount(s.number) || s.worker.run.plan.IsShared(s.number) {
+	if n := int(s.number); int(s.probes) == s.worker.run.plan.SourceCount(n) || s.worker.run.plan.IsShared(n) {
 		s.worker.run.probed.Add(1)
 		s.worker.run.nudge()
 	}

@@ -147,5 +147,5 @@ func (r *run) slowest() *result.Slowest {
 	if mean(last) < muchSlower*others || others <= 0 {
 		return nil
 	}
-	return &result.Slowest{Subscriber: r.plan.SubscriberID(last.number), Mean: mean(last), Others: others, Delivered: last.first}
+	return &result.Slowest{Subscriber: r.plan.SubscriberID(int(last.number)), Mean: mean(last), Others: others, Delivered: last.first}
 }

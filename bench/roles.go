@@ -20,7 +20,7 @@ func (r *run) populate() {
 	for i := range r.subs {
 		m := r.member(r.plan.SubscriberClient(i), -1)
 		s := m.worker.subscribers.take()
-		*s = subscriber{member: m, number: i, qos: r.plan.SubQoSOf(i), ledger: r.ledger.Subscriber(i, m.worker.index)}
+		*s = subscriber{member: m, number: int32(i), qos: r.plan.SubQoSOf(i), ledger: r.ledger.Subscriber(i, m.worker.index)}
 		at := &m.subs
 		for *at != nil {
 			at = &(*at).next
@@ -194,7 +194,7 @@ func (m *member) asking() bool {
 
 // ask appends to a SUBSCRIBE all that the subscriber wants.
 func (s *subscriber) ask(all []client.Subscription) []client.Subscription {
-	r, n, had := s.worker.run, s.number, len(all)
+	r, n, had := s.worker.run, int(s.number), len(all)
 	for _, filters := range [][]string{r.plan.Filters(n), r.plan.DecoyFilters(n)} {
 		for _, f := range filters {
 			x := r.cfg.Subscription
@@ -261,7 +261,7 @@ func (m *member) addressee(r *client.Reception) *subscriber {
 	}
 	if stamp, ok := plan.ReadStamp(r.Payload); ok {
 		for s := m.subs; s != nil; s = s.next {
-			if _, its := m.worker.run.plan.SourceIndex(s.number, stamp.Stream); its {
+			if _, its := m.worker.run.plan.SourceIndex(int(s.number), stamp.Stream); its {
 				return s
 			}
 		}

@@ -188,7 +188,7 @@ func TestSlowest(t *testing.T) {
 	p := plan.Plan{Publishers: 1, Subscribers: 4, Pattern: plan.FanOut, Duration: 1, Run: "x"}.WithDefaults()
 	r := &run{plan: &p}
 	for i, ms := range []int64{1, 2, 400, 1} {
-		r.subs = append(r.subs, &subscriber{number: i, first: 10, waited: 10 * ms * 1e6})
+		r.subs = append(r.subs, &subscriber{number: int32(i), first: 10, waited: 10 * ms * 1e6})
 	}
 	if got, want := r.slowest(), (result.Slowest{Subscriber: "mbxs2", Delivered: 10, Mean: 0.4, Others: 0.001}); got == nil || *got != want {
 		t.Errorf("%+v, want %+v", got, want)

@@ -227,6 +227,16 @@ func TestChurn(t *testing.T) {
 			if again.Count != res.Summary.Measured.Reconnects || message.Count == 0 || message.Count > again.Count || message.Max < again.Min {
 				t.Errorf("version %d, QoS %d: %d came back: %+v, %+v", v, qos, res.Summary.Measured.Reconnects, again, message)
 			}
+			// The last message before was before the connection ended, so that nobody was without for less time than it took to come back.
+			silence := exchange(res, "resume, silence")
+			if silence.Count == 0 || silence.Count > message.Count || silence.Count == message.Count && silence.Max < 0.9*message.Max {
+				t.Errorf("version %d, QoS %d: waited for a message %+v, without one %+v", v, qos, message, silence)
+			}
+			for name, want := range map[string]int64{"resume, message": message.Count, "resume, silence": silence.Count, result.DistributionLag: res.Summary.Lag.Count} {
+				if got := res.Summary.Distributions.Of(name).Count(); got != want {
+					t.Errorf("version %d, QoS %d: the file has %d of %s, and %d were counted", v, qos, got, name, want)
+				}
+			}
 		}
 	}
 }

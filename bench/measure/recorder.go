@@ -148,6 +148,7 @@ type Resume uint8
 const (
 	ResumeSession Resume = iota // All is as it was: CONNACK with the session present, or without it the SUBACK.
 	ResumeMessage               // The first message on the new connection that it had not had before.
+	ResumeSilence               // That message, from the last one on the connection before it, to a tenth of a millisecond.
 	WillSeen                    // From cutting a client off to a watcher's having its will.
 	RetainedSeen                // From SUBSCRIBE to the last of the retained messages.
 	TakenOver                   // From another connection's beginning to connect with a Client Identifier in use to its CONNACK.

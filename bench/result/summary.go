@@ -38,6 +38,9 @@ type Summary struct {
 	Exchanges []Exchange `json:"exchanges,omitempty"`
 	Sending   *Sending   `json:"sending,omitempty"` // nil: there was no schedule.
 
+	Distributions Distributions `json:"distributions,omitempty"` // Of the lag, the slack and the resumes.
+	Pressure      *float64      `json:"cpu_pressure,omitempty"`  // Share of the measured part in which some task waited for a CPU (PSI "some"); nil: not known.
+
 	Cost   Cost   `json:"cost"`
 	Wire   *Wire  `json:"wire,omitempty"` // nil: not counted.
 	Steady Steady `json:"steady"`
@@ -243,8 +246,8 @@ type Exchange struct {
 }
 
 // ExchangeNames are the exchanges in the order in which a connection sees them; at the end, what a client that comes back
-// waits for from when it begins to connect: its session and subscriptions, and the first message.
-var ExchangeNames = []string{"connect", "CONNACK", "SUBACK", "UNSUBACK", "PUBLISH-PUBACK", "PUBLISH-PUBREC", "PUBREL-PUBCOMP", "resume", "resume, message", "will", "retained", "take-over"}
+// waits for from when it begins to connect: its session and subscriptions, and the first message; and how long it had none, from the last one before.
+var ExchangeNames = []string{"connect", "CONNACK", "SUBACK", "UNSUBACK", "PUBLISH-PUBACK", "PUBLISH-PUBREC", "PUBREL-PUBCOMP", "resume", "resume, message", "resume, silence", "will", "retained", "take-over"}
 
 // Cost is what the measured part took. Pointers are nil where nothing is known, because the process
 // was not on this machine.
