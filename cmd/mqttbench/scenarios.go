@@ -152,13 +152,13 @@ func corpus() []injection {
 }
 
 // connected wants that nobody was thrown out, besides.
-func connected(found func(*result.Run, map[string]int64) (string, bool)) func(*result.Run, map[string]int64) (string, bool) {
-	return func(r *result.Run, injected map[string]int64) (string, bool) {
-		text, ok := found(r, injected)
+func connected(found finder) finder {
+	return func(r *result.Run, injected map[string]int64) (string, verdict) {
+		text, v := found(r, injected)
 		if n := r.Summary.Measured.Reconnects; n > 0 {
-			return fmt.Sprintf("%s, %d connections ended by the broker", text, n), false
+			return fmt.Sprintf("%s, %d connections ended by the broker", text, n), wrong
 		}
-		return text, ok
+		return text, v
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -21,37 +22,102 @@ func TestSelftest(t *testing.T) {
 	}
 }
 
-// TestSelftestCanFail: an experiment whose faults are not what it says, or whose finding is not, is not passed.
+// TestSelftestCanFail: an experiment whose faults are not what it says, or whose finding is not, is not passed; one that had no time for its faults
+// says nothing.
 func TestSelftestCanFail(t *testing.T) {
-	found := exactly(7, "drop", map[string]int64{string(result.Lost): 7})
+	found := exactly(7, "drop", string(result.Lost))
 	lost := func(n int64) *result.Run {
 		return &result.Run{Summary: result.Summary{Contracts: []result.Contract{{QoS: 1, Findings: []result.Finding{{Class: result.Lost, Count: n}}}}}}
 	}
 	for _, c := range []struct {
 		r        *result.Run
 		injected map[string]int64
-		want     bool
+		want     verdict
 	}{
-		{lost(7), map[string]int64{"drop": 7}, true},
-		{lost(6), map[string]int64{"drop": 7}, false},
-		{lost(7), map[string]int64{"drop": 6}, false},
-		{lost(7), map[string]int64{"drop": 7, "reset": 1}, false},
-		{&result.Run{}, map[string]int64{"drop": 7}, false},
+		{lost(7), map[string]int64{"drop": 7}, right},
+		{lost(6), map[string]int64{"drop": 7}, wrong},
+		{lost(7), map[string]int64{"drop": 6}, wrong},
+		{lost(6), map[string]int64{"drop": 6}, unclear},
+		{lost(8), map[string]int64{"drop": 8}, wrong},
+		{lost(7), map[string]int64{"drop": 7, "reset": 1}, wrong},
+		{lost(1), nil, wrong},
+		{&result.Run{}, map[string]int64{"drop": 7}, wrong},
+		{&result.Run{}, nil, unclear},
 	} {
-		if _, ok := found(c.r, c.injected); ok != c.want {
-			t.Errorf("%v found %v: %t", c.injected, findings(c.r), ok)
+		if _, got := found(c.r, c.injected); got != c.want {
+			t.Errorf("%v found %v: %v, want %v", c.injected, findings(c.r), got, c.want)
 		}
 	}
 	r := &result.Run{Summary: result.Summary{Contracts: []result.Contract{{QoS: 2, Attempted: 3, Acked: 3, Expected: 3, Delivered: 3}}}}
-	if _, ok := unharmed(1)(r, map[string]int64{"reset": 1}); !ok {
+	reset := map[string]int64{"reset": 1}
+	if _, v := unharmed(1)(r, reset); v != right {
 		t.Error("unharmed, and not passed")
 	}
-	if _, ok := unharmed(1)(r, nil); ok {
+	if _, v := unharmed(1)(r, nil); v != unclear {
 		t.Error("passed without a fault")
 	}
 	r.Summary.Contracts[0].Delivered = 2
-	if _, ok := unharmed(1)(r, map[string]int64{"reset": 1}); ok {
-		t.Error("passed with a loss")
+	for _, injected := range []map[string]int64{reset, nil} {
+		if _, v := unharmed(1)(r, injected); v != wrong {
+			t.Errorf("a loss, with %v faults: %v", injected, v)
+		}
+	}
+}
+
+// TestStandstill: whoever does not see a stopped broker fails, on whatever machine; a generator that was late is asked only for what it can have seen;
+// and nobody is judged by a standstill that was hardly there.
+func TestStandstill(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(s *result.Summary, stop *result.Event)
+		want  verdict
+	}{
+		"seen":                               {func(*result.Summary, *result.Event) {}, right},
+		"sent 9 ms late":                     {func(s *result.Summary, _ *result.Event) { s.Lag.Max, s.Service.Max = 0.009, 0.487 }, right},
+		"9 ms short, and not late":           {func(s *result.Summary, _ *result.Event) { s.Service.Max = 0.476 }, wrong},
+		"sent 100 ms late":                   {func(s *result.Summary, _ *result.Event) { s.Lag.Max, s.Service.Max = 0.1, 0.4 }, right},
+		"sent so late that it tells nothing": {func(s *result.Summary, _ *result.Event) { s.Lag.Max, s.Service.Max = 0.3, 0.2 }, unclear},
+		"blind":                              {func(s *result.Summary, _ *result.Event) { s.Response.P99, s.Service.Max = 0.004, 0.004 }, wrong},
+		"blind and late":                     {func(s *result.Summary, _ *result.Event) { s.Lag.Max, s.Response.P99, s.Service.Max = 0.1, 0.11, 0.01 }, wrong},
+		"counted from when it was sent":      {func(s *result.Summary, _ *result.Event) { s.Response = s.Service }, wrong},
+		"waited with the broker":             {func(s *result.Summary, _ *result.Event) { s.Service.P99 = s.Response.P99 }, wrong},
+		"lost something": {func(s *result.Summary, _ *result.Event) {
+			s.Contracts = []result.Contract{{Findings: []result.Finding{{Class: result.Lost, Count: 1}}}}
+		}, wrong},
+		"blind on a busy machine": {func(s *result.Summary, _ *result.Event) { s.Response.P99, s.Validity = 0.004, result.ValidityNoisy }, unclear},
+		"stopped at the very end": {func(s *result.Summary, stop *result.Event) { s.Response.P99, stop.At, stop.Until = 0.004, 2.19, 2.69 }, unclear},
+	} {
+		stop := result.Event{At: 0.7, Until: 1.2, Kind: result.EventFault, Name: "stop", Count: 1}
+		s := result.Summary{
+			Validity: result.ValidityOK,
+			Response: result.Quantiles{P50: 0.0002, P99: 0.48, Max: 0.5}, Service: result.Quantiles{P50: 0.0001, P99: 0.001, Max: 0.498}, Lag: result.Quantiles{Max: 0.001},
+		}
+		c.spoil(&s, &stop)
+		r := &result.Run{Summary: s, Events: []result.Event{{At: 0.2, Kind: result.EventPhase, Name: string(result.PhaseMeasure)}, stop}}
+		if text, got := stoodStill(r, map[string]int64{"stop": 1}); got != c.want {
+			t.Errorf("%s: %v, want %v: %s", name, got, c.want, text)
+		}
+	}
+	if _, got := stoodStill(&result.Run{}, nil); got != unclear {
+		t.Errorf("never stopped: %v", got)
+	}
+}
+
+// TestExperimentsAgain: what shows nothing is tried again, and fails when it never shows anything.
+func TestExperimentsAgain(t *testing.T) {
+	t.Parallel()
+	for shows, want := range map[int]string{2: ": ok\n", attempts + 1: "this machine is too busy: FAIL\n"} {
+		var out strings.Builder
+		n := 0
+		st := &selftest{dir: t.TempDir(), stdout: &out, stderr: io.Discard}
+		st.experiment(t.Context(), 0, &injection{name: "again", args: []string{"--duration", "10ms"}, found: func(*result.Run, map[string]int64) (string, verdict) {
+			if n++; n < shows {
+				return "nothing", unclear
+			}
+			return "something", right
+		}})
+		if n != min(shows, attempts) || !strings.HasSuffix(out.String(), want) || st.failed != max(0, n-attempts+1) {
+			t.Errorf("after %d runs, %d failed: %s", n, st.failed, out.String())
+		}
 	}
 }
 
