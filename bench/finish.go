@@ -346,7 +346,7 @@ func (r *run) evidence(s *result.Summary, t *measure.Totals, unsent int64) measu
 	if c := s.Cost.Generator; c != nil {
 		e.GeneratorCPU = c.Utilisation / float64(min(r.cfg.CPUs, len(r.workers)))
 	}
-	e.GCPauseP99 = duration(l.end.runtime.GCPauses.Sub(l.begin.runtime.GCPauses).At(0.99))
+	e.GCPauses, e.Lasted = l.end.runtime.GCPauses.Sub(l.begin.runtime.GCPauses), duration(seconds)
 	e.SchedLatencyP99 = duration(l.end.runtime.SchedLatencies.Sub(l.begin.runtime.SchedLatencies).At(0.99))
 	share := func(a, b int64) float64 {
 		if a < 0 || b < 0 {

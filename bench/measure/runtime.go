@@ -55,6 +55,20 @@ func (d Distribution) At(q float64) float64 {
 	return 0
 }
 
+// Beyond is an upper bound, in seconds, of all durations together that were longer than limit.
+func (d Distribution) Beyond(limit float64) (sum float64) {
+	for i, n := range d.Counts {
+		bound := d.Bounds[i+1]
+		if math.IsInf(bound, 1) {
+			bound = d.Bounds[i]
+		}
+		if n > 0 && bound > limit {
+			sum += float64(n) * bound
+		}
+	}
+	return sum
+}
+
 // ReadRuntime samples the runtime of this process.
 func ReadRuntime() RuntimeUsage {
 	samples := []metrics.Sample{

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"math"
 	"runtime"
 	"slices"
 	"testing"
@@ -46,7 +47,15 @@ func TestDistribution(t *testing.T) {
 	if got := d.Sub(Distribution{Counts: []uint64{0, 90, 8, 0}}).Counts; !slices.Equal(got, []uint64{0, 0, 1, 1}) {
 		t.Errorf("difference %v", got)
 	}
-	if got := (Distribution{}).At(0.5); got != 0 {
+	for limit, want := range map[float64]float64{0: 1*0 + 90*2 + 9*3 + 1*4, 2: 9*3 + 4, 2.5: 9*3 + 4, 3: 4, 4: 0} {
+		if got := d.Beyond(limit); got != want {
+			t.Errorf("Beyond(%v) = %v, want %v", limit, got, want)
+		}
+	}
+	if got := (Distribution{Counts: []uint64{0, 2}, Bounds: []float64{0, 1, math.Inf(1)}}).Beyond(0.5); got != 2 {
+		t.Errorf("two of 1 s or more together: %v", got)
+	}
+	if got := (Distribution{}).At(0.5) + (Distribution{}).Beyond(0); got != 0 {
 		t.Errorf("nothing has median %v", got)
 	}
 }

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -11,10 +12,15 @@ import (
 func good() Evidence {
 	return Evidence{
 		Published: true, LagP99: 900 * time.Microsecond, ResponseP50: 2 * time.Millisecond,
-		OfferedRate: 1000, SentRate: 995, GeneratorCPU: 0.5, GCPauseP99: 100 * time.Microsecond,
+		OfferedRate: 1000, SentRate: 995, GeneratorCPU: 0.5, GCPauses: pauses(1000, 1e-4), Lasted: 20 * time.Second,
 		SchedLatencyP99: 100 * time.Microsecond, Ceiling: 4000, GeneratorFiles: 900, FileLimit: 1000,
 		Stalled: 0.05, Steal: 0.01, ForeignCPU: 0.04,
 	}
+}
+
+// pauses are n of them, each at most so many seconds long, and many that took no time.
+func pauses(n uint64, seconds float64) Distribution {
+	return Distribution{Counts: []uint64{10_000, n, 0}, Bounds: []float64{0, 1e-5, seconds, math.Inf(1)}}
 }
 
 func TestJudge(t *testing.T) {
@@ -32,7 +38,13 @@ func TestJudge(t *testing.T) {
 		{"share of the generator's ceiling", func(e *Evidence) { e.Ceiling = 1900 }, invalid},
 		{"", func(e *Evidence) { e.Ceiling = 0 }, ok},
 		{"generator CPU", func(e *Evidence) { e.GeneratorCPU = 0.81 }, invalid},
-		{"generator GC pause p99", func(e *Evidence) { e.GCPauseP99 = 1001 * time.Microsecond }, noisy},
+		{"", func(e *Evidence) { e.GCPauses = pauses(1, 5e-3) }, ok},                                              // Of 20 s: p99 is as it was.
+		{"", func(e *Evidence) { e.GCPauses = pauses(4, 5e-3) }, ok},                                              // A thousandth of the time.
+		{"generator GC pauses", func(e *Evidence) { e.GCPauses = pauses(5, 5e-3) }, noisy},                        // More.
+		{"generator GC pauses", func(e *Evidence) { e.GCPauses, e.Lasted = pauses(1, 5e-3), time.Second }, noisy}, // The same pause in a short run.
+		{"", func(e *Evidence) { e.GCPauses = pauses(1000, 1e-3) }, ok},                                           // Many, none of them longer than one may be.
+		{"", func(e *Evidence) { e.GCPauses, e.ResponseP50 = pauses(100, 5e-3), 50*time.Millisecond }, ok},        // A tenth of the median.
+		{"generator GC pauses", func(e *Evidence) { e.GCPauses, e.ResponseP50 = pauses(100, 5e-3), 49*time.Millisecond }, noisy},
 		{"generator scheduling latency p99", func(e *Evidence) { e.SchedLatencyP99 = 1001 * time.Microsecond }, noisy},
 		{"open files", func(e *Evidence) { e.GeneratorFiles = 951 }, invalid},
 		{"", func(e *Evidence) { e.GeneratorFiles = 951; e.FileLimit = 0 }, ok},
