@@ -106,6 +106,9 @@ func (g *scribe) hold(l *loop, c *conn, b, body []byte, ref transport.Ref) bool 
 		}
 		return false
 	}
+	if l.gate >= g.next {
+		g.wrote = true // The batch is waited for, whoever has written to it.
+	}
 	k.held.add(l.gate, b, body, ref)
 	k.holding.Store(int64(k.held.size))
 	if !k.held.listed {

@@ -32,6 +32,10 @@ import (
 // all before or the batch is large: loops are brought to a halt together once for each write to the disk and not once for
 // each callback.
 //
+// A callback that has recorded nothing but the end of exchanges does not end the batch at all: those records go with
+// the next one that does, or with the loop's tick. Nobody waits for them, and a batch of their own would make the next
+// message wait for a second turn of the disk.
+//
 // cut is taken before all other locks, mu and kept.mu after client.mu. None is held across I/O: Append copies.
 type ledger struct {
 	// Immutable once the server has started
@@ -77,7 +81,7 @@ type scribe struct {
 	// Owned by the loop
 	w     journal.Writer
 	waits bool // Somebody has to wait for what this callback has recorded.
-	wrote bool // This callback has recorded something.
+	wrote bool // This callback has to end the batch: it has recorded something that should be durable soon, or has somebody wait.
 }
 
 func (g *ledger) scribe() *scribe {
@@ -502,16 +506,19 @@ func (g *scribe) nextLocked(l *loop, cl *client, dropped uint32, d *session.Deli
 	}
 }
 
-// doneLocked records that an exchange is complete. Nobody waits for that.
+// doneLocked records that an exchange is complete. Nobody waits for that: a broker that has forgotten it sends once
+// more what QoS 1 may send twice, or a PUBREL that is answered again.
 func (g *scribe) doneLocked(cl *client, id packet.ID) {
 	if g == nil || !cl.kept.keeps() {
 		return
 	}
 	k := cl.kept
 	if t, ok := k.flight[id]; ok {
+		wrote := g.wrote
 		delete(k.flight, id)
 		g.w.Done(k.id, t.at, t.progress)
 		g.release(t.msg)
+		g.wrote = wrote || g.isLarge()
 	}
 }
 

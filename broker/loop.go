@@ -96,6 +96,9 @@ func (l *loop) onTimer(now int64) int64 {
 	l.dueAt = now + tick
 	l.enter()
 	defer l.leave(nil)
+	if g := l.ledger; g != nil {
+		g.wrote = g.some.Load() // What nobody has waited for.
+	}
 	l.wheel.advance(now, (*conn).silent)
 	// The offline clients belong to no loop. The first one looks after them.
 	if l.t.Index() == 0 {
