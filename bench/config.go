@@ -35,6 +35,8 @@ type Config struct {
 	// Broker is the process of the broker, 0 if it is not on this machine or not known: then the
 	// result has no cost figures for it.
 	BrokerPID int
+	// BrokerNow, if not nil, is what the broker's process is now, of which BrokerPID was the first. Any goroutine may call it.
+	BrokerNow func() BrokerLife
 	// CPUs that the generator may use. Default: GOMAXPROCS.
 	CPUs int
 

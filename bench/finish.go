@@ -254,8 +254,8 @@ func (r *run) cost(s *result.Summary) {
 	seconds := float64(end.at-l.begin.at) / 1e9
 	delivered := int64(end.counters.Delivered - l.begin.counters.Delivered)
 	price := func(m *meter, a, b measure.Usage) *result.ProcessCost {
-		// Of a process that has gone, and whose place another has taken, only the beginning is known.
-		if m.process == nil || m.peak == 0 || b.CPU < a.CPU || b.CPU == a.CPU && !r.plan.Idle() {
+		// Of a process that went by itself only the beginning is known.
+		if !m.known() || m.peak == 0 || b.CPU < a.CPU || b.CPU == a.CPU && !r.plan.Idle() {
 			return nil
 		}
 		c := result.NewProcessCost(usage(a, b), seconds, delivered)

@@ -35,17 +35,6 @@ type log struct {
 	files             int64    // Descriptors of this process, at most.
 }
 
-// A meter samples one process.
-type meter struct {
-	process *measure.Process // nil: none to sample.
-	last    measure.Usage
-	idle    int64 // RSS before the first connection, bytes,
-	full    int64 // and with all connections standing and nothing published.
-	peak    int64
-
-	connecting int64 // CPU time between the two, ns.
-}
-
 // A sample is everything that is counted, at an instant.
 type sample struct {
 	at        int64 // transport.Clock; 0: not taken.
@@ -69,49 +58,11 @@ func openLog(r *run, m *result.Manifest) (*log, error) {
 	if !r.plan.Closed && r.plan.Rate > 0 {
 		l.dues = plan.NewDues(r.plan)
 	}
-	l.generator = openMeter(ownPID)
+	l.generator = openMeter(ownPID, nil)
 	if r.cfg.BrokerPID != 0 {
-		l.broker = openMeter(r.cfg.BrokerPID)
+		l.broker = openMeter(r.cfg.BrokerPID, r.cfg.BrokerNow)
 	}
 	return l, nil
-}
-
-func openMeter(pid int) (m meter) {
-	p, err := measure.OpenProcess(pid)
-	if err != nil {
-		return m
-	}
-	m.process = p
-	m.sample()
-	m.idle, m.connecting = m.last.RSS, -m.last.CPU
-	return m
-}
-
-// sample returns what the process used since the last sample, in the units of files; nil: not known.
-func (m *meter) sample() *result.Usage {
-	if m.process == nil {
-		return nil
-	}
-	u, err := m.process.Sample(false)
-	if err != nil {
-		m.process = nil // It has ended, or never told.
-		return nil
-	}
-	used := usage(m.last, u)
-	m.last, m.peak = u, max(m.peak, u.RSS)
-	return &used
-}
-
-// usage is what was used between two samples. The scheduler's total is exact; the split into user and system comes from
-// ticks of 10 ms, so only its ratio is taken.
-func usage(a, b measure.Usage) result.Usage {
-	user, system := float64(b.User-a.User), float64(b.System-a.System)
-	total := float64(b.CPU-a.CPU) / 1e9
-	share := 0.0
-	if user+system > 0 {
-		share = user / (user + system)
-	}
-	return result.Usage{UserCPU: total * share, SystemCPU: total * (1 - share), RSS: b.RSS}
 }
 
 // seconds is an instant as the result file has it.

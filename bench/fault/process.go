@@ -42,6 +42,8 @@ type Process struct {
 	cmd  *exec.Cmd     // Guarded by mu. The one started last.
 	done chan struct{} // Guarded by mu. Closed when it has ended.
 	err  error         // How it ended. Written before done is closed.
+
+	user, system time.Duration // Guarded by mu. CPU time of those that have ended.
 }
 
 // StartProcess starts a broker and waits until it answers a CONNECT.
@@ -137,6 +139,7 @@ func (p *Process) start() error {
 		started <- err
 		if err == nil {
 			p.err = cmd.Wait()
+			p.account(cmd.ProcessState)
 			close(done)
 		}
 	})
@@ -147,6 +150,23 @@ func (p *Process) start() error {
 	defer p.mu.Unlock()
 	p.cmd, p.done = cmd, done
 	return nil
+}
+
+// account adds what a process that has ended has taken.
+func (p *Process) account(s *os.ProcessState) {
+	if s == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.user, p.system = p.user+s.UserTime(), p.system+s.SystemTime()
+}
+
+// Spent is the CPU time that all processes together took that have ended. That of what they started themselves is in it as far as they waited for it.
+func (p *Process) Spent() (user, system time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.user, p.system
 }
 
 // end sends a signal and waits until the process has ended.

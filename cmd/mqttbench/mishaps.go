@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -34,6 +35,10 @@ type mishaps struct {
 	events   []bench.Event   // Guarded by mu. Those that nobody has taken yet.
 	befallen map[int]int64   // Guarded by mu. By place, of the process: how often.
 	silences []bench.Silence // Guarded by mu. Those that have been judged.
+
+	life  bench.BrokerLife // Guarded by mu. The broker's process.
+	cpus  string           // Immutable. Where it is to run; "": anywhere.
+	alone bool             // Immutable. It is what was started, and not what that has started in turn.
 }
 
 // ofProcess are the faults of the broker's process, by time.
@@ -53,7 +58,7 @@ func (s *settings) newMishaps(ctx context.Context, t *target) (*mishaps, error) 
 		return nil, nil
 	}
 	m := &mishaps{
-		process: t.process, all: s.faults, toCome: ofProcess(s.faults), lull: s.lull(),
+		process: t.process, life: bench.BrokerLife{PID: t.pid}, cpus: s.brokerCPUs, alone: t.process != nil && t.process.PID() == t.pid, all: s.faults, toCome: ofProcess(s.faults), lull: s.lull(),
 		gone: make(chan error, 1), ended: make(chan struct{}), befallen: map[int]int64{},
 	}
 	m.ctx, m.cancel = context.WithCancel(ctx)
@@ -88,7 +93,7 @@ func (m *mishaps) arrange(cfg *bench.Config) {
 		cfg.Silences, cfg.Unanswered = m.silent, m.unanswered
 	}
 	if len(m.toCome) > 0 {
-		cfg.BrokerGone, cfg.UnderWay = m.gone, m.busy.Load
+		cfg.BrokerGone, cfg.UnderWay, cfg.BrokerNow = m.gone, m.busy.Load, m.now
 	}
 }
 
@@ -173,13 +178,13 @@ func (m *mishaps) befallProcess() {
 		case <-m.ctx.Done():
 			return
 		}
-		began := time.Now()
+		began, was := time.Now(), m.now()
 		m.busy.Store(true)
 		if err := m.befall(x); err != nil {
 			m.gone <- fmt.Errorf("--fault %s: %w", x.text, err)
 			return
 		}
-		m.tell(bench.Event{At: began, Lasts: time.Since(began), Kind: result.EventFault, Name: x.process, Text: x.process + " of the broker"})
+		m.tell(bench.Event{At: began, Lasts: time.Since(began), Kind: result.EventFault, Name: x.process, Text: x.process + " of the broker" + m.succession(was.PID)})
 		m.mu.Lock()
 		m.befallen[x.place]++
 		m.mu.Unlock()
@@ -209,9 +214,56 @@ func (m *mishaps) befall(x mishap) error {
 	if err := end(); err != nil {
 		return err
 	}
+	m.died()
 	wait()
 	if m.ctx.Err() != nil {
 		return nil
 	}
-	return m.process.Restart(m.ctx)
+	return m.revive()
+}
+
+// now is the broker's process.
+func (m *mishaps) now() bench.BrokerLife {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.life
+}
+
+// died: the broker's process has been ended.
+func (m *mishaps) died() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.life.PID = 0
+	if m.alone {
+		m.life.User, m.life.System = m.process.Spent()
+	}
+}
+
+// revive starts the broker again, and has it run where the first one did.
+func (m *mishaps) revive() error {
+	if err := m.process.Restart(m.ctx); err != nil {
+		return err
+	}
+	pid := m.process.PID()
+	if !m.alone {
+		pid = cmp.Or(listenerPID(m.process.URL()), pid)
+	}
+	if m.cpus != "" {
+		if err := pin(pid, m.cpus); err != nil {
+			return fmt.Errorf("--broker-cpus: %w", err)
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.life.PID = pid
+	m.life.Number++
+	return nil
+}
+
+// succession names the process that has taken the place of another; "": none has.
+func (m *mishaps) succession(was int) string {
+	if is := m.now().PID; is != was {
+		return fmt.Sprintf(": process %d, and after it process %d", was, is)
+	}
+	return ""
 }
