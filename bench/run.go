@@ -366,7 +366,7 @@ func (r *run) settle(ctx context.Context, patience time.Duration) error {
 	looked := time.Now()
 	until, last, quiet := looked.Add(patience), r.drainState(), time.Duration(0)
 	var delivery, answer time.Time
-	for time.Now().Before(until) {
+	for { // The last look is after the end, however late: what came meanwhile has come.
 		now, at := r.drainState(), time.Now()
 		busy := r.cfg.UnderWay != nil && r.cfg.UnderWay()
 		if now.done() && !busy {
@@ -385,6 +385,9 @@ func (r *run) settle(ctx context.Context, patience time.Duration) error {
 		}
 		if now.online == r.all && now.silent == 0 && quiet > r.cfg.Lull+max(quietFor, r.log.tail()) {
 			return nil
+		}
+		if !at.Before(until) {
+			break
 		}
 		if err := r.await(ctx, time.Now().Add(drainPoll), func() bool { return false }, func() error { return nil }); err != nil {
 			return err

@@ -129,19 +129,20 @@ func TestSlowReceiver(t *testing.T) {
 	lost := fault.Fault{Action: fault.Forge, Direction: fault.Down, Every: 3}
 	for name, c := range map[string]struct {
 		fault   fault.Fault
+		rate    float64
 		drain   time.Duration
 		outcome result.Outcome
 		code    int
-	}{"slow": {slow, 1200 * time.Millisecond, result.Unknown, 3}, "lost": {lost, time.Minute, result.Broken, 1}} {
+	}{"slow": {slow, 2500, 1200 * time.Millisecond, result.Unknown, 3}, "lost": {lost, 250, time.Minute, result.Broken, 1}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			proxy, arm := behind(t, c.fault), (func(bool))(nil)
-			if name == "slow" { // From the first message on: a slow machine must not let all of them through before.
+			if name == "slow" { // From the first message on, and two minutes' worth: a slow machine must not let all of them through before.
 				proxy.Arm()
 			} else {
 				arm = armed(proxy)
 			}
-			p := small(plan.Plan{PubQoS: 1, SubQoS: 1, Publishers: 1, Subscribers: 1, Rate: 250})
+			p := small(plan.Plan{PubQoS: 1, SubQoS: 1, Publishers: 1, Subscribers: 1, Rate: c.rate})
 			res, err := do(t, t.Context(), proxy.URL(), native(t, transport.Auto, 1), p, func(cfg *Config) {
 				cfg.DrainFor, cfg.Measuring = c.drain, arm
 			})
