@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 
 	"mqttbench/bench/strict"
 )
@@ -190,12 +192,15 @@ func level(n ast.Node) (string, string) {
 	return v, complaint
 }
 
-// whole takes decimal digits only: YAML reads 010 as 8, and nobody means that.
+// whole takes decimal digits only, or an exponent: YAML reads 010 as 8, and nobody means that.
 func whole(least, most int64) kind {
 	return func(n ast.Node) (string, string) {
 		v, _ := strict.Plain(n)
-		i, err := strconv.ParseInt(v, 10, 64)
 		_, number := n.(*ast.IntegerNode)
+		if x, ok := exponential(n); ok && x == math.Trunc(x) && math.Abs(x) < 1<<53 {
+			v, number = strconv.FormatInt(int64(x), 10), true
+		}
+		i, err := strconv.ParseInt(v, 10, 64)
 		if err != nil || !number || v != strconv.FormatInt(i, 10) || i < least || i > most {
 			return "", fmt.Sprintf("is not a whole number from %d to %d", least, most)
 		}
@@ -203,7 +208,28 @@ func whole(least, most int64) kind {
 	}
 }
 
+// exponential is a number such as 1e3 or 2.5e4. YAML has it for a number even without a point or a sign, and the parser for a text.
+func exponential(n ast.Node) (float64, bool) {
+	switch n.(type) {
+	case *ast.StringNode, *ast.FloatNode:
+	default:
+		return 0, false
+	}
+	t := n.GetToken()
+	if t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType || !asExponential(t.Value) {
+		return 0, false
+	}
+	x, err := strconv.ParseFloat(t.Value, 64)
+	return x, err == nil
+}
+
+// asExponential matches what [YAML 1.2.2 10.3.2] has for a number with an exponent, save that it has digits before its point and no 0 before them.
+var asExponential = regexp.MustCompile(`^[-+]?(0|[1-9][0-9]*)(\.[0-9]+)?[eE][-+]?[0-9]+$`).MatchString
+
 func number(n ast.Node) (float64, string, bool) {
+	if x, ok := exponential(n); ok {
+		return x, n.GetToken().Value, true
+	}
 	switch n.(type) {
 	case *ast.IntegerNode, *ast.FloatNode:
 	default:

@@ -41,7 +41,14 @@ func TestNonsense(t *testing.T) {
 		{head + "qos: [1, 2]\n", "qos: the value is none of 0, 1 and 2"},
 		{head + "qos:\n", "qos: the value is none of 0, 1 and 2"},
 		{head + "clients: 010\n", "f.yaml:3:10: clients: 010 is not a whole number from 1"},
-		{head + "clients: 1e3\n", "clients: 1e3 is not a whole number"},
+		{head + "clients: 1e-3\n", "clients: 1e-3 is not a whole number"},
+		{head + "clients: 1.5e0\n", "clients: 1.5e0 is not a whole number"},
+		{head + "clients: \"1e3\"\n", "clients: 1e3 is not a whole number"},
+		{head + "clients: 01e3\n", "clients: 01e3 is not a whole number"},
+		{head + "clients: 1e300\n", "clients: 1e300 is not a whole number"},
+		{head + "rate: 1e999\n", "rate: 1e999 is not a number above 0"},
+		{head + "rate: 0e3\n", "rate: 0e3 is not a number above 0"},
+		{head + "rate: '1e3'\n", "rate: 1e3 is not a number above 0"},
 		{head + "clients: many\n", "clients: many is not a whole number"},
 		{head + "clients: 0\n", "clients: 0 is not a whole number from 1"},
 		{head + "clients: \"5\"\n", "clients: 5 is not a whole number"},
@@ -96,6 +103,19 @@ func TestNonsense(t *testing.T) {
 		var e *Error
 		if !errors.As(err, &e) || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%.60q: %v, want one line with %q", c.text, err, c.want)
+		}
+	}
+}
+
+// TestExponents: 1e3 is a number, and a whole one, however YAML's parser takes it.
+func TestExponents(t *testing.T) {
+	for text, want := range map[string]Setting{
+		"rate: 1e3": {"rate", "1e3"}, "rate: 2.5e+1": {"rate", "2.5e+1"}, "rate: 5E-1": {"rate", "5E-1"},
+		"clients: 1e3": {"clients", "1000"}, "clients: 2.5e1": {"clients", "25"}, "publishers: 0e0": {"publishers", "0"},
+	} {
+		p, err := Read("f", []byte(head+text+"\n"), nil)
+		if err != nil || len(p.Settings) != 1 || p.Settings[0] != want {
+			t.Errorf("%s: %+v, %v", text, p, err)
 		}
 	}
 }

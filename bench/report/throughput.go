@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -140,7 +141,7 @@ func throughputFigure(c *result.Comparison) *figure {
 		title: markedGroups("Latency against offered load", c.Groups),
 		caption: []string{
 			"Response time, from the instant a message was due: p99 solid, p50 dashed; lines through the medians of the runs, dots: single runs. " +
-				"Hollow red: promised deliveries are missing, and the latency is that of the survivors. Hollow: not a valid run." + bandText(c.Capacity),
+				"Hollow red: promised deliveries are missing, and the latency is that of the survivors. Hollow: not a valid run." + bandText(c.Capacity) + lengthenedText(c.Groups),
 			compareFooter(c),
 		},
 		height: 350, narrow: 320,
@@ -210,6 +211,21 @@ func bandText(capacity []result.CapacityBand) (text string) {
 		}
 	}
 	return text
+}
+
+// lengthenedText says which points of a curve are of runs that lasted longer than the others, for the sake of having enough messages.
+func lengthenedText(groups []*result.Group) string {
+	var parts []string
+	for _, g := range result.Lengthened(groups) {
+		if text := fmt.Sprintf("%s (%g s)", rate(g.Rate), g.Runs[0].Manifest.Workload.Duration); !slices.Contains(parts, text) {
+			parts = append(parts, text)
+		}
+	}
+	if parts == nil {
+		return ""
+	}
+	slices.Sort(parts)
+	return " Runs at " + strings.Join(parts, ", ") + " lasted longer than the others, to have enough messages."
 }
 
 // severalRates reports whether there is a load to draw against.

@@ -81,6 +81,36 @@ func TestGroupsAndLabels(t *testing.T) {
 	}
 }
 
+// TestLengthenedRunsAreOneSeries: a search has its runs last longer at low rates. Those are points of the same curve, marked; but runs that last longer
+// at the same rate are something else.
+func TestLengthenedRunsAreOneSeries(t *testing.T) {
+	at := func(broker string, rate, seconds float64) *Run {
+		r := series(broker, 1)[0]
+		r.Manifest.Workload.Rate, r.Manifest.Workload.Duration = rate, seconds
+		return r
+	}
+	said := func(runs ...*Run) string {
+		var got []string
+		for _, g := range GroupRuns(runs) {
+			got = append(got, g.Series+"|"+strings.TrimPrefix(g.Label, g.Series))
+		}
+		return strings.Join(got, "\n")
+	}
+	const name = "mosquitto 2.0.18 (epoll, 2 loops, durable: os)"
+	runs := []*Run{at("mosquitto", 100, 60), at("mosquitto", 200, 30), at("mosquitto", 1000, 10), at("mosquitto", 2000, 10)}
+	want := name + "| at 100/s for 60 s\n" + name + "| at 200/s for 30 s\n" + name + "| at 1000/s\n" + name + "| at 2000/s"
+	if got := said(runs...); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if long := Lengthened(GroupRuns(runs)); len(long) != 2 || long[0].Rate != 100 || long[1].Rate != 200 {
+		t.Errorf("%d groups are lengthened", len(long))
+	}
+	other := append(runs, at("mosquitto", 1000, 20))
+	if got := said(other...); !strings.Contains(got, "10 s| at 1000/s") || !strings.Contains(got, "20 s| at 1000/s") || Lengthened(GroupRuns(other)) != nil {
+		t.Errorf("two lengths at one rate are not told apart:\n%s", got)
+	}
+}
+
 func TestCompareRefuses(t *testing.T) {
 	for field, change := range map[string]func(*Manifest){
 		"payload": func(m *Manifest) { m.Workload.PayloadBytes = 1024 },

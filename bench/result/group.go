@@ -161,18 +161,23 @@ func settings(m *Manifest, of []field) string {
 }
 
 // label names groups by as few of the fields as tell them apart, and by the broker if there is
-// nothing to tell. The rate comes last and is not part of the series.
+// nothing to tell. The rate comes last and is not part of the series; nor is how long runs lasted where that follows from the rate, and then a label says
+// it of those that lasted longer than the shortest.
 func label(groups []*Group) {
 	last := len(fields) - 1
-	rate := fields[last]
+	rate, names := fields[last], fields[:last]
+	follows := lengthFollowsRate(groups)
+	if follows {
+		names = without(names, lengthField)
+	}
 	kinds := map[string]bool{}
 	for _, g := range groups {
-		kinds[settings(&g.Runs[0].Manifest, fields[:last])] = true
+		kinds[settings(&g.Runs[0].Manifest, names)] = true
 	}
-	name := fields[:1]
-	for i := 1; i < last && distinct(groups, name) < len(kinds); i++ {
-		if differs(groups, fields[i]) {
-			name = append(slices.Clip(name), fields[i])
+	name := names[:1]
+	for i := 1; i < len(names) && distinct(groups, name) < len(kinds); i++ {
+		if differs(groups, names[i]) {
+			name = append(slices.Clip(name), names[i])
 		}
 	}
 	if len(name) > 1 && !differs(groups, name[0]) {
@@ -185,7 +190,52 @@ func label(groups []*Group) {
 		if differs(groups, rate) {
 			g.Label += " " + rate.of(m)
 		}
+		if follows && m.Workload.Duration > shortest(groups) {
+			g.Label += fmt.Sprintf(" for %g s", m.Workload.Duration)
+		}
 	}
+}
+
+// lengthField is the setting that a search changes with the rate: at low rates, enough messages take longer.
+const lengthField = "duration"
+
+func without(all []field, name string) []field {
+	return slices.DeleteFunc(slices.Clone(all), func(f field) bool { return f.name == name })
+}
+
+// lengthFollowsRate reports whether runs lasted differently long at different rates, and alike where all else is alike.
+func lengthFollowsRate(groups []*Group) bool {
+	rest, lengths, rates := without(fields, lengthField), map[float64]bool{}, map[float64]float64{}
+	for _, g := range groups {
+		w := &g.Runs[0].Manifest.Workload
+		lengths[w.Duration] = true
+		if d, seen := rates[w.Rate]; seen && d != w.Duration {
+			return false
+		}
+		rates[w.Rate] = w.Duration
+	}
+	return len(lengths) > 1 && distinct(groups, rest) == len(groups)
+}
+
+func shortest(groups []*Group) float64 {
+	least := groups[0].Runs[0].Manifest.Workload.Duration
+	for _, g := range groups {
+		least = min(least, g.Runs[0].Manifest.Workload.Duration)
+	}
+	return least
+}
+
+// Lengthened are the groups that lasted longer than the shortest of them because of their rates. Nil: none did, or it was for another reason.
+func Lengthened(groups []*Group) (all []*Group) {
+	if len(groups) == 0 || !lengthFollowsRate(groups) {
+		return nil
+	}
+	for _, g := range groups {
+		if g.Runs[0].Manifest.Workload.Duration > shortest(groups) {
+			all = append(all, g)
+		}
+	}
+	return all
 }
 
 // distinct counts how many groups the named fields tell apart.

@@ -48,6 +48,9 @@ func (s *settings) carryOut(ctx context.Context, args []string, stdout, stderr i
 	if err != nil {
 		return inputError{err}
 	}
+	if f.Changed("format") && !s.several() {
+		return inputError{errors.New("--format is for a comparison: several brokers, several levels of --qos, or --repeat; a single run is told as a table, or with --json as an object")}
+	}
 	if err := s.provide(); err != nil {
 		return inputError{err}
 	}

@@ -58,6 +58,8 @@ func TestNonsenseOfSeries(t *testing.T) {
 		{"--qos 0,1 --pub-qos 1 --sub-qos 1", "leaves nothing"},
 		{"--pause -1s", "negative"},
 		{"--format xml", "table, json, csv, bench"},
+		{"--format csv", "for a comparison"},
+		{"--format=json --clients 2", "--json"},
 		{"--broker a=tcp://127.0.0.1:1 --broker a=tcp://127.0.0.1:2", "two brokers are called a"},
 		{"--broker builtin --broker builtin", "two brokers are called mqttbroker"},
 		{"--broker a=http://127.0.0.1:1", "tcp://"},

@@ -195,7 +195,7 @@ SERIES
                              the median has a 95 % interval, and a difference of pairs can be shown
       --pause D              between runs (default 1s)
       --fail-on C            of several brokers or QoS: end with 1 if one is worse than the first, beyond doubt: p99>+10%,rate<-5%
-      --format F             of a comparison: table, json, csv or bench, which benchstat reads (default table)
+      --format F             of a comparison: table, json, csv or bench, which benchstat reads (default table). Of a single run: --json
 
   Each run has a folder of its own, such as OUT/03-mosquitto-r2; the comparison has all of them, and OUT has its charts.
 
