@@ -89,7 +89,7 @@ func (c *conn) answer(t packet.Type, id packet.ID, code packet.ReasonCode) {
 func (l *loop) pumpLocked(cl *client, c *conn) {
 	l.pumpBacklogLocked(cl, c)
 	expired := cl.sess.Expired()
-	for cl.hasRoomLocked(c) {
+	for cl.maySendQueuedLocked(c) {
 		before := cl.sess.Expired()
 		d, ok := cl.sess.Next(l.now)
 		l.ledger.nextLocked(l, cl, cl.sess.Expired()-before, &d, ok)

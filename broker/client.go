@@ -77,6 +77,12 @@ func (cl *client) hasRoomLocked(c *conn) bool {
 	return c != nil && cl.backlog == nil && !c.full()
 }
 
+// maySendQueuedLocked reports whether c may be sent what the session has queued. A backlog whose next message
+// is to be promised stands behind all of that; and if the session is full, only that makes room for it.
+func (cl *client) maySendQueuedLocked(c *conn) bool {
+	return cl.hasRoomLocked(c) || cl.backlog.promisesNext() && !c.full()
+}
+
 // acceptsLocked reports whether a message would be sent at once: what a shared
 // subscription looks for in a member.
 func (cl *client) acceptsLocked(c *conn) bool {

@@ -71,7 +71,7 @@ type wanted struct {
 // messages, which belong to the store anyway; the others are looked up when their
 // turn comes. A filter that is asked for again before its turn is sent once.
 //
-// While there is a backlog nothing overtakes it: see hasRoomLocked and promiseLocked.
+// While there is a backlog nothing overtakes it: see hasRoomLocked, maySendQueuedLocked and promiseLocked.
 type backlog struct {
 	items    []backlogItem
 	filters  []wanted
@@ -91,6 +91,9 @@ func (b *backlog) add(it backlogItem) {
 		b.promises++
 	}
 }
+
+// promisesNext reports whether the next message goes through the session. A nil b has none.
+func (b *backlog) promisesNext() bool { return b != nil && len(b.items) > 0 && b.items[0].qos > 0 }
 
 // ask has w sent after all others.
 func (b *backlog) ask(w wanted) {
