@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -243,14 +244,21 @@ func greets(ctx context.Context, address string) error {
 	return nil
 }
 
+// freePort is one that nobody listens on. It is none of those that systems give to outgoing connections, from 32768 on at the lowest: one of
+// the thousands that a run opens could have it before the broker does, or while that is being started again.
 func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	var err error
+	for range 1000 {
+		var l net.Listener
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(firstPort+rand.IntN(lastPort-firstPort+1)))); err == nil {
+			defer l.Close()
+			return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
+		}
 	}
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), nil
+	return "", err
 }
+
+const firstPort, lastPort = 10_000, 32_767
 
 // words parts a command line at spaces that do not stand in quotes.
 func words(line string) (all []string, err error) {

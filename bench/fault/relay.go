@@ -134,10 +134,13 @@ func DriveRelay(ctx context.Context, o DriveOptions, measuring func(begins bool)
 	d.over.Store(true)
 	err = errors.Join(err, loops.Close())
 	if err == nil && messages == 0 {
-		err = errors.New("driving the relay: nothing arrived")
+		err = ErrNothingArrived
 	}
 	return messages, err
 }
+
+// ErrNothingArrived is that of a relay, or of a machine, that did nothing all the while.
+var ErrNothingArrived = errors.New("driving the relay: nothing arrived")
 
 type drive struct {
 	o       DriveOptions

@@ -15,6 +15,7 @@ import (
 // TestClusterByURLs names two nodes, the second of which is a way to the first: half of the clients take it, all messages arrive, and no cost is
 // stated, since nobody knows all processes.
 func TestClusterByURLs(t *testing.T) {
+	t.Parallel()
 	c, err := startChild(childOptions{Listen: "tcp://127.0.0.1:0"}, io.Discard)
 	if err != nil {
 		t.Fatal(err)

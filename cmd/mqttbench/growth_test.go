@@ -60,6 +60,7 @@ func TestGrowthAndTable(t *testing.T) {
 
 // TestGrowthRefuses: what cannot be held against each other is said in a line.
 func TestGrowthRefuses(t *testing.T) {
+	t.Parallel()
 	empty := t.TempDir()
 	shipped := filepath.Join("..", "..", "results", "reference", "main-job")
 	for _, c := range []struct{ args, says string }{

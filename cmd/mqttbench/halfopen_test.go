@@ -30,31 +30,41 @@ func TestHalfOpen(t *testing.T) {
 	}
 	t.Run("noticed", func(t *testing.T) {
 		t.Parallel()
-		r, code, stdout := run(t, "--mqtt", "5", "--fault", "silence:of=mb*p0:at=100ms", "--fault", "silence:of=mb*s1:at=100ms")
-		if code == exitBroken || len(r.Summary.Silences) != 2 {
-			t.Fatalf("exit code %d, %+v\n%s", code, r.Summary.Silences, stdout)
-		}
-		for _, x := range r.Summary.Silences {
-			if x.Noticed != result.SilenceNoticed && x.Noticed != result.SilenceUnknown || x.Reason != result.KeepAliveTimeout || x.End == "" || x.KeepAlive != 1 || x.Waited < 0.5 || x.Last == "" || x.Since <= 0 {
-				t.Errorf("%+v", x)
+		again(t, func(int) bool {
+			r, code, stdout := run(t, "--mqtt", "5", "--fault", "silence:of=mb*p0:at=100ms", "--fault", "silence:of=mb*s1:at=100ms")
+			if code == exitBroken {
+				t.Fatalf("exit code %d, %+v\n%s", code, r.Summary.Silences, stdout)
 			}
-		}
-		if !strings.Contains(unwrapped(stdout), "2 clients fell silent, with a Keep Alive of 1 s: noticed ") {
-			t.Error(stdout)
-		}
+			if !decided(r, 2) {
+				return false
+			}
+			for _, x := range r.Summary.Silences {
+				if x.Noticed != result.SilenceNoticed || x.Reason != result.KeepAliveTimeout || x.End == "" || x.KeepAlive != 1 || x.Waited < 0.5 || x.Last == "" || x.Since <= 0 {
+					t.Errorf("%+v", x)
+				}
+			}
+			if !strings.Contains(unwrapped(stdout), "2 clients fell silent, with a Keep Alive of 1 s: noticed ") {
+				t.Error(stdout)
+			}
+			return true
+		})
 	})
 	t.Run("unnoticed", func(t *testing.T) {
 		t.Parallel()
 		url, _ := newBroker(t, 0)
 		never := bug{connect: func(wire []byte) { wire[10], wire[11] = 0, 0 }} // Keep Alive, behind the 10 bytes before it.
-		r, code, stdout := run(t, "--broker", newSick(t, url, never), "--fault", "silence:of=mb*p0:at=100ms:for=100ms")
-		if len(r.Summary.Silences) != 1 {
-			t.Fatalf("%+v\n%s", r.Summary.Silences, stdout)
+		at := newSick(t, url, never)
+		var r *result.Run
+		var code int
+		var stdout string
+		again(t, func(int) bool {
+			r, code, stdout = run(t, "--broker", at, "--fault", "silence:of=mb*p0:at=100ms:for=100ms")
+			return decided(r, 1)
+		})
+		if t.Failed() {
+			return
 		}
 		x := r.Summary.Silences[0]
-		if x.Noticed == result.SilenceUnknown {
-			t.Skipf("this machine stood still: %+v", x)
-		}
 		c := r.Summary.Contracts[0]
 		c.Findings = slices.DeleteFunc(c.Findings, func(f result.Finding) bool { return !f.Class.Breaks() })
 		if code != exitBroken || c.Count(result.HalfOpen) != 1 || len(c.Findings) != 1 || x.Noticed != result.SilenceUnnoticed {
@@ -69,4 +79,10 @@ func TestHalfOpen(t *testing.T) {
 			t.Error(stdout)
 		}
 	})
+}
+
+// decided: so many clients fell silent, and this machine did not stand still, so that it is known what the broker did.
+func decided(r *result.Run, clients int) bool {
+	all := r.Summary.Silences
+	return len(all) == clients && !slices.ContainsFunc(all, func(x result.Silence) bool { return x.Noticed == result.SilenceUnknown })
 }

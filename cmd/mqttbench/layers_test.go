@@ -48,6 +48,7 @@ cmd/mqttbench:      bench bench/client bench/client/paho bench/fault bench/measu
 var modules = []string{"gonum.org/v1/plot", "golang.org/x/sys/unix", "github.com/prometheus/procfs", "github.com/eclipse/paho.mqtt.golang", "github.com/cockroachdb/pebble/v2", "github.com/goccy/go-yaml", "github.com/prometheus/client_golang"}
 
 func TestLayers(t *testing.T) {
+	t.Parallel()
 	want := map[string]string{}
 	for line := range strings.Lines(layers) {
 		name, imports, ok := strings.Cut(strings.TrimSpace(line), ":")

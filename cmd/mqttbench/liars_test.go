@@ -17,6 +17,7 @@ func TestLiars(t *testing.T) {
 	if testing.Short() {
 		t.Skip("short")
 	}
+	t.Parallel()
 	var list []injection
 	for _, x := range lies() {
 		if strings.HasPrefix(x.name, "QoS 1") && strings.Contains(x.name, " to ") || strings.HasPrefix(x.name, "QoS 2, 7 x forge from") || strings.HasPrefix(x.name, "QoS 2, 7 x reuse") {
@@ -39,6 +40,7 @@ func TestLiars(t *testing.T) {
 // TestNeverAnswers: a broker that takes connections and says nothing is one line and exit code 2; one that stops acknowledging is a promise that is
 // not kept: the exchange is stuck.
 func TestNeverAnswers(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

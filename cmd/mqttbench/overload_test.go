@@ -34,18 +34,25 @@ func newBroker(t *testing.T, maxQueued int) (url string, s *broker.Server) {
 	return s.Addrs()[0], s
 }
 
-// overloaded carries out a run in which hundreds of messages are queued for each of two subscribers while they are away.
+// overloaded carries out a run in which hundreds of messages are queued for each of two subscribers while they are away, unless all are late.
 func overloaded(t *testing.T, flags ...string) (r *result.Run, stdout string) {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "run")
-	args := append([]string{
-		"--qos", "1", "--clients", "4", "--rate", "1000", "--warmup", "0s", "--duration", "700ms", "--clean-session=false",
-		"--offline-at", "100ms", "--offline-for", "500ms", "--quiet", "--charts=false", "--out", out,
-	}, flags...)
-	code, stdout, stderr := mqttbench(t.Context(), args...)
-	r, err := result.Read(out)
-	if err != nil || code != exitBroken {
-		t.Fatalf("exit code %d, %v\n%s%s", code, err, stdout, stderr)
+	again(t, func(int) bool {
+		out := filepath.Join(t.TempDir(), "run")
+		args := append([]string{
+			"--qos", "1", "--clients", "4", "--rate", "1000", "--warmup", "0s", "--duration", "700ms", "--clean-session=false",
+			"--offline-at", "100ms", "--offline-for", "500ms", "--quiet", "--charts=false", "--out", out,
+		}, flags...)
+		code, said, stderr := mqttbench(t.Context(), args...)
+		run, err := result.Read(out)
+		if err != nil || code != exitBroken && !measured(code) {
+			t.Fatalf("exit code %d, %v\n%s%s", code, err, said, stderr)
+		}
+		r, stdout = run, said
+		return code == exitBroken
+	})
+	if t.Failed() {
+		t.FailNow()
 	}
 	return r, stdout
 }

@@ -111,6 +111,7 @@ func TestPeopleNonsense(t *testing.T) {
 
 // TestPeople: names, credentials, wills, properties and a body of the user's own arrive in a run against a broker that checks who comes.
 func TestPeople(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	csv, body := filepath.Join(dir, "people.csv"), filepath.Join(dir, "body")
 	var lines strings.Builder
@@ -154,6 +155,7 @@ func TestPeople(t *testing.T) {
 
 // TestMessageTemplate: what a template makes arrives as it was sent, at every length.
 func TestMessageTemplate(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "run")
 	code, stdout, stderr := mqttbench(t.Context(), "--qos", "1", "--clients", "4", "--rate", "400", "--warmup", "0s", "--duration", "400ms", "--message", "%s of %c, %rand_9", "--quiet", "--charts=false", "--out", out)
 	r, err := result.Read(out)
@@ -167,6 +169,7 @@ func TestMessageTemplate(t *testing.T) {
 
 // TestSLOMissed: an objective that is not met is exit code 1, says why, and is kept.
 func TestSLOMissed(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "run")
 	code, stdout, stderr := mqttbench(t.Context(), "--clients", "4", "--rate", "100", "--warmup", "0s", "--duration", "300ms", "--slo", "max<1ns", "--quiet", "--charts=false", "--out", out)
 	if code != exitBroken || !strings.Contains(stdout, "max<1ns: NOT met: max ") {
@@ -180,6 +183,7 @@ func TestSLOMissed(t *testing.T) {
 // TestShippedScenarios: the table has a line for each scenario that is asked for and a cell for each broker; every one that is listed exists and
 // can be made small.
 func TestShippedScenarios(t *testing.T) {
+	t.Parallel()
 	for _, x := range shippedScenarios {
 		p, err := shipped(x.profile)
 		if err != nil {

@@ -20,6 +20,7 @@ func TestPublishedChartsAreThoseOfTheirRawFiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("draws pictures, and nothing in it is concurrent")
 	}
+	t.Parallel()
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		t.Skip("other processors round otherwise")
 	}

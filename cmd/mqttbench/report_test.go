@@ -19,7 +19,10 @@ func TestReportCommand(t *testing.T) {
 	dir := t.TempDir()
 	dirs, rates := []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}, []string{"100", "200"}
 	for i, d := range dirs {
-		if code, stdout, stderr := mqttbench(t.Context(), "--quiet", "--clients", "4", "--rate", rates[i], "--warmup", "0s", "--duration", "400ms", "--out", d, "--pprof", d+"-profiles"); !measured(code) || !strings.Contains(stdout, filepath.Join(d, report.ReportFile)) {
+		profiling.Lock()
+		code, stdout, stderr := mqttbench(t.Context(), "--quiet", "--clients", "4", "--rate", rates[i], "--warmup", "0s", "--duration", "400ms", "--out", d, "--pprof", d+"-profiles")
+		profiling.Unlock()
+		if !measured(code) || !strings.Contains(stdout, filepath.Join(d, report.ReportFile)) {
 			t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 // TestResume makes a comparison in which one broker does not start: it is left out, and the other goes on. Then one of its runs is lost and
 // another cut short; the same command makes those two again, puts what was cut aside, and touches nothing else.
 func TestResume(t *testing.T) {
+	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	args := append([]string{"compare", "--broker", "builtin", "--broker-cmd", "dead@1.0=/nowhere/broker {port}", "--repeat", "3", "--seed", "5", "--resume", "--keep-going", "--out", out}, tiny...)
 	code, stdout, stderr := mqttbench(t.Context(), args...)
@@ -58,6 +59,7 @@ func TestResume(t *testing.T) {
 
 // TestFamilyPage carries out two workloads of a file and finds them side by side, at once and when they are read again.
 func TestFamilyPage(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	file, out := filepath.Join(dir, "two.yaml"), filepath.Join(dir, "out")
 	yaml := "name: two\ndescription: Two levels.\npublishers: 2\nsubscribers: 2\nrate: 100\nwarmup: 0s\nduration: 300ms\nvariants:\n" +

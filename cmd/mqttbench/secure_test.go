@@ -67,8 +67,8 @@ func pair(t *testing.T, dir, name string, hosts ...string) (cert tls.Certificate
 
 // TestTrust is the way from a broker that is not trusted to one that is, as a user goes it.
 func TestTrust(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
-	t.Chdir(dir)
 	cert, ca, _ := pair(t, dir, "server", "127.0.0.1")
 	clients := x509.NewCertPool()
 	for i := range 4 {
@@ -91,6 +91,7 @@ func TestTrust(t *testing.T) {
 		return s.Addrs()[0]
 	}
 	open := serve(&tls.Config{Certificates: []tls.Certificate{cert}})
+	each := filepath.Join(dir, "client-%i")
 	closed := serve(&tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients})
 	for _, tt := range []struct {
 		name, args string
@@ -102,8 +103,8 @@ func TestTrust(t *testing.T) {
 		{"known authority", "--cafile " + ca + " --broker " + open, false, ""},
 		{"believed", "--insecure --broker " + strings.Replace(open, "tls", "mqtts", 1), true, ""},
 		{"no certificate", "--cafile " + ca + " --broker " + closed, false, "certificate required.*--certfile"},
-		{"one for each", "--cafile " + ca + " --certfile client-%i.pem --keyfile client-%i.key --broker " + closed, false, ""},
-		{"one is missing", "--clients 6 --cafile " + ca + " --certfile client-%i.pem --keyfile client-%i.key --broker " + closed, false, "client-4.pem"},
+		{"one for each", "--cafile " + ca + " --certfile " + each + ".pem --keyfile " + each + ".key --broker " + closed, false, ""},
+		{"one is missing", "--clients 6 --cafile " + ca + " --certfile " + each + ".pem --keyfile " + each + ".key --broker " + closed, false, "client-4.pem"},
 		{"no such file", "--cafile nowhere --broker " + open, false, "nowhere"},
 		{"not TLS", "--cafile " + ca + " --broker tcp://127.0.0.1:1", false, "are for brokers at tls:// or wss://"},
 		{"both", "--insecure --cafile " + ca + " --broker " + open, false, "exclude each other"},
@@ -113,6 +114,7 @@ func TestTrust(t *testing.T) {
 		{"a path", "--broker tls://127.0.0.1/mqtt", false, "only ws:// and wss:// have a path"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
 			out := filepath.Join(t.TempDir(), "run")
 			code, stdout, stderr := mqttbench(t.Context(), append(short(out), strings.Fields(tt.args)...)...)
 			if tt.refused != "" {
