@@ -79,6 +79,7 @@ type order interface {
 func NewSchedule(p *Plan, pubs []int) *Schedule {
 	s := &Schedule{
 		end:     p.End(),
+		now:     math.MinInt64, // Publishing is announced before it begins: what is due at 0 is not due yet.
 		local:   make([]int32, p.Publishers),
 		pubs:    make([]int32, len(pubs)),
 		next:    make([]uint32, len(pubs)),

@@ -49,6 +49,21 @@ func TestScheduleOrder(t *testing.T) {
 	}
 }
 
+// TestNothingIsDueBeforeTheStart: a burst is due at 0, and not when somebody asks before that.
+func TestNothingIsDueBeforeTheStart(t *testing.T) {
+	s := NewSchedule(paced(Burst, 3, 100), []int{0, 1, 2})
+	if m, ok := s.Peek(-1); ok || m.Due != 0 {
+		t.Errorf("a nanosecond before the start: %+v, %v, want nothing until 0", m, ok)
+	}
+	s.Block(1)
+	if m, ok := s.Late(1, -1); ok {
+		t.Errorf("a nanosecond before the start, of who is late: %+v", m)
+	}
+	if m, ok := s.Peek(0); !ok || m.Seq != 0 || m.Due != 0 {
+		t.Errorf("at the start: %+v, %v, want the first message", m, ok)
+	}
+}
+
 func byDue(a, b Message) int {
 	return cmp.Or(cmp.Compare(a.Due, b.Due), cmp.Compare(a.Pub, b.Pub), cmp.Compare(a.Seq, b.Seq))
 }
