@@ -561,7 +561,10 @@ func (t *terminal) believe(s *result.Summary) {
 		text += fmt.Sprintf(": %d of %d checks passed", passed, len(s.Gates))
 	}
 	t.labelled("validity", mark, text)
-	told := firstFailed(s, s.Validity)
+	told := ""
+	if !s.Interrupted && s.Outcome != result.Failed { // Those begin with other words: see judgements.
+		told = firstFailed(s, s.Validity)
+	}
 	for i := range s.Gates {
 		g := &s.Gates[i]
 		if text := gate(g); !g.Passed && text != told {

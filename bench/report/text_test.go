@@ -177,6 +177,25 @@ func withoutColor(s string) string {
 	}
 }
 
+// TestEveryFailedGateIsNamed, whether the first words are about it or about something else.
+func TestEveryFailedGateIsNamed(t *testing.T) {
+	for name, change := range map[string]func(*result.Summary){
+		"invalid":     func(*result.Summary) {},
+		"interrupted": func(s *result.Summary) { s.Interrupted = true },
+		"failed":      func(s *result.Summary) { s.Outcome = result.Failed },
+	} {
+		r := ordinary().run()
+		r.Summary.Validity = result.ValidityInvalid
+		r.Summary.Gates = []result.Gate{{Name: "gate one", Fails: result.ValidityInvalid}, {Name: "gate two", Fails: result.ValidityInvalid}}
+		change(&r.Summary)
+		for text, gate := summaryText(t, r, 80, false), 0; gate < 2; gate++ {
+			if n := strings.Count(text, r.Summary.Gates[gate].Name); n != 1 {
+				t.Errorf("%s: %q is named %d times, want once:\n%s", name, r.Summary.Gates[gate].Name, n, text)
+			}
+		}
+	}
+}
+
 func TestSummaryReportsWriteErrors(t *testing.T) {
 	if err := Summary(failingWriter{}, ordinary().run(), 80, false); !errors.Is(err, errFull) {
 		t.Errorf("%v", err)
