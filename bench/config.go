@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"mqttbench/bench/client"
+	"mqttbench/bench/measure"
 	"mqttbench/bench/plan"
 	"mqttbench/bench/result"
 	"mqttbench/broker/packet"
@@ -79,6 +80,8 @@ type Config struct {
 	Objectives func(s *result.Summary) *result.Objectives
 	// Measuring, if not nil, is called when the measured part begins and when it ends.
 	Measuring func(begins bool)
+
+	system func() (measure.SystemUsage, error) // What the machine says of itself. Default: measure.SampleSystem. For tests.
 }
 
 // An Event is something that was done to a run from outside.
@@ -120,6 +123,9 @@ func (c *Config) withDefaults() error {
 	orDefault(&c.DrainFor, defaultDrainFor)
 	orDefault(&c.Interval, defaultInterval)
 	orDefault(&c.CPUs, runtime.GOMAXPROCS(0))
+	if c.system == nil {
+		c.system = measure.SampleSystem
+	}
 	return nil
 }
 

@@ -95,7 +95,7 @@ func (l *log) measuring(begins bool) {
 
 func (l *log) sample() sample {
 	s := sample{at: transport.Clock(), broker: l.broker.last, generator: l.generator.last, counters: l.counters, runtime: measure.ReadRuntime(), traffic: l.run.traffic()}
-	s.system, _ = measure.SampleSystem()
+	s.system, _ = l.run.cfg.system()
 	return s
 }
 

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/procfs"
 )
@@ -97,8 +99,11 @@ func (p *Process) sampleThreads(u *Usage) {
 }
 
 // SampleSystem reads what the machine says. errors.ErrUnsupported where nothing is known.
-func SampleSystem() (SystemUsage, error) {
-	fs, err := procfs.NewDefaultFS()
+func SampleSystem() (SystemUsage, error) { return sampleSystem("/") }
+
+// sampleSystem reads the files below root.
+func sampleSystem(root string) (SystemUsage, error) {
+	fs, err := procfs.NewFS(filepath.Join(root, "proc"))
 	if err != nil {
 		return unknownSystem, fmt.Errorf("sampling the system: %w", err)
 	}
@@ -110,7 +115,7 @@ func SampleSystem() (SystemUsage, error) {
 	u := SystemUsage{
 		Busy:    int64((c.User + c.Nice + c.System + c.IRQ + c.SoftIRQ) * 1e9),
 		Steal:   int64(c.Steal * 1e9),
-		Stalled: -1, Load: -1, Throttled: throttled(), TooHot: tooHot(),
+		Stalled: -1, Load: -1, Throttled: throttled(root), TooHot: tooHot(root),
 	}
 	if psi, err := fs.PSIStatsForResource("cpu"); err == nil && psi.Some != nil {
 		u.Stalled = int64(psi.Some.Total) * 1000
@@ -121,27 +126,44 @@ func SampleSystem() (SystemUsage, error) {
 	return u, nil
 }
 
-// throttled reads cpu.stat of the process's control group, in ns; -1: it does not tell. In a container the group is where the file system of
-// groups begins, whatever its name is.
-func throttled() int64 {
-	group := field("/proc/self/cgroup", "0::")
-	for _, at := range []struct {
-		folder, name string
-		unit         int64
-	}{
-		{filepath.Join("/sys/fs/cgroup", group), "throttled_usec", 1000}, {"/sys/fs/cgroup", "throttled_usec", 1000},
-		{"/sys/fs/cgroup/cpu", "throttled_time", 1}, // Version 1.
-	} {
-		if n, err := strconv.ParseInt(field(filepath.Join(at.folder, "cpu.stat"), at.name), 10, 64); err == nil {
-			return n * at.unit
+// throttled sums what cpu.stat says of this process's control group and of those above it, in ns: the quota may be that of any of them. -1: none tells.
+// In a container the group is where the file system of groups begins, whatever its name is outside.
+func throttled(root string) int64 {
+	const groups = "sys/fs/cgroup"
+	if n := upwards(filepath.Join(root, groups), controlGroup(root, ""), "throttled_usec"); n >= 0 {
+		return n * 1000
+	}
+	return upwards(filepath.Join(root, groups, "cpu"), controlGroup(root, "cpu"), "throttled_time") // Version 1.
+}
+
+// controlGroup is the group of this process in the hierarchy of a controller; "": that of version 2, which has them all.
+func controlGroup(root, controller string) string {
+	data, _ := os.ReadFile(filepath.Join(root, "proc/self/cgroup"))
+	for line := range strings.Lines(string(data)) {
+		parts := strings.SplitN(strings.TrimSpace(line), ":", 3) // Number, controllers, group.
+		if len(parts) == 3 && slices.Contains(strings.Split(parts[1], ","), controller) {
+			return parts[2]
 		}
 	}
-	return -1
+	return "/"
+}
+
+// upwards sums a figure of cpu.stat from a group up to the top of its hierarchy; -1: it stands nowhere.
+func upwards(top, group, name string) int64 {
+	sum := int64(-1)
+	for at := filepath.Join("/", group); ; at = filepath.Dir(at) {
+		if n, err := strconv.ParseInt(field(filepath.Join(top, at, "cpu.stat"), name), 10, 64); err == nil {
+			sum = max(sum, 0) + n
+		}
+		if at == "/" {
+			return sum
+		}
+	}
 }
 
 // tooHot sums what the CPUs count; -1: they do not.
-func tooHot() int64 {
-	files, _ := filepath.Glob("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/core_throttle_count")
+func tooHot(root string) int64 {
+	files, _ := filepath.Glob(filepath.Join(root, "sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/core_throttle_count"))
 	if len(files) == 0 {
 		return -1
 	}

@@ -14,6 +14,7 @@ func TestObservations(t *testing.T) {
 		Wills:    &result.Wills{Watchers: 2, Expected: 400, Received: 399, Missing: 1},
 		Retained: &result.Retained{Readers: 1, Readings: 10, Expected: 1000, Delivered: 1000},
 		Shared:   &result.Shared{Members: 4, Least: 90, Most: 110, Mean: 100, Variation: 0.05},
+		Queue:    &result.Queue{Messages: 1002.6, Limit: 1000, Name: "max_queued"},
 	}
 	want := []struct {
 		text string
@@ -25,6 +26,8 @@ func TestObservations(t *testing.T) {
 		{"399 received of 400 that 2 watchers were owed: 1 missing, 0 uncalled for", red},
 		{"1,000 received on 10 subscriptions of 1,000 that were owed: 0 missing, 0 older than what had been acknowledged", none},
 		{"4 members had from 90 to 110 deliveries each, 100.0 in the mean; they vary by 5.0 %", none},
+		{"median service time by rate is 1,003 messages in the broker for each subscriber, within 5 % of 1,000 (max_queued): " +
+			"the latency may be that of a queue at its limit, at which messages are dropped, and say nothing about speed", yellow},
 	}
 	got := observations(s)
 	if len(got) != len(want) {
