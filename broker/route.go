@@ -224,6 +224,9 @@ func (d *delivery) promiseLocked(to *recipient) session.Verdict {
 		return session.Full // Retained messages wait for room in the session, and are older.
 	}
 	out, v := cl.sess.Offer(d.message(), to.qos, to.retain, to.ids, cl.hasRoomLocked(c))
+	if v == session.Full && d.loop.expireLocked(cl) {
+		out, v = cl.sess.Offer(d.message(), to.qos, to.retain, to.ids, cl.hasRoomLocked(c))
+	}
 	if v != session.Send {
 		d.loop.countLimitLocked(cl, c, v)
 	}
@@ -237,6 +240,14 @@ func (d *delivery) promiseLocked(to *recipient) session.Verdict {
 		d.loop.gate = gate
 	}
 	return v
+}
+
+// expireLocked makes room in a session that is full of what has expired, and reports whether there was any.
+func (l *loop) expireLocked(cl *client) bool {
+	n := cl.sess.Expire(l.now)
+	l.ledger.nextLocked(l, cl, uint32(n), nil, false)
+	l.n.dropped.Expired += uint64(n)
+	return n > 0
 }
 
 // send puts the message to a connection. For QoS 1 and 2 the client's mu is held,

@@ -98,56 +98,27 @@ func (s *Session) Next(now int64) (Delivery, bool) {
 			return d, true
 		}
 	}
-	for s.Queued() > 0 {
-		e := *s.waiting.at(0)
-		if !e.expired(now) && !s.mayPublish() {
-			break
-		}
-		s.waiting.pop()
-		if !e.expired(now) {
-			p := s.flight.push()
-			*p = e
-			return s.sent(p), true
-		}
-		s.expired++
-		s.letGo(&e)
+	s.Expire(now)
+	if s.Queued() == 0 || !s.mayPublish() {
+		return Delivery{}, false
 	}
-	return Delivery{}, false
+	e := *s.waiting.at(0)
+	s.waiting.pop()
+	p := s.flight.push()
+	*p = e
+	return s.sent(p), true
 }
 
-// Expire drops and counts every waiting message that is expired at now, wherever it
-// stands; Next looks at the first only. It takes time in proportion to Queued: meant
-// for a full session and for housekeeping.
+// Expire drops and counts the waiting messages that have expired at now, from the oldest on up to one that
+// has not: those behind it cost a full session room until their turn comes, but nobody has to look for them.
 func (s *Session) Expire(now int64) (dropped int) {
-	if s.waiting == nil {
-		return 0
+	for s.Queued() > 0 && s.waiting.at(0).expired(now) {
+		s.letGo(s.waiting.at(0))
+		s.waiting.pop()
+		dropped++
 	}
-	kept := uint32(0)
-	for i := range s.waiting.n {
-		e := s.waiting.at(i)
-		if e.expired(now) {
-			s.letGo(e)
-			continue
-		}
-		*s.waiting.at(kept) = *e
-		kept++
-	}
-	dropped = int(s.waiting.n - kept)
-	s.waiting.cut(kept)
 	s.expired += uint32(dropped)
 	return dropped
-}
-
-// DropOldest drops the message that has waited longest, for a server whose policy it
-// is to prefer new messages when a session is full. It returns false when nothing
-// waits: what was sent once is never dropped. The caller counts.
-func (s *Session) DropOldest() bool {
-	if s.Queued() == 0 {
-		return false
-	}
-	s.letGo(s.waiting.at(0))
-	s.waiting.pop()
-	return true
 }
 
 // expired reports whether a waiting message is not worth sending any more. In flight

@@ -329,9 +329,9 @@ func TestExpiryToTheNanosecond(t *testing.T) {
 	expect(t, all(s.Next, 10), "1:PUBLISH(b)")
 }
 
-func TestExpireLooksEverywhere(t *testing.T) {
+func TestExpireMakesRoom(t *testing.T) {
 	s := newSession(Limits{MaxQueued: 4})
-	offer(t, s, 1, 'a', Queued)
+	offerUntil(t, s, 1, 'a', 10, Queued)
 	offerUntil(t, s, 1, 'b', 10, Queued)
 	offer(t, s, 1, 'c', Queued)
 	offerUntil(t, s, 1, 'd', 10, Queued)
@@ -343,27 +343,10 @@ func TestExpireLooksEverywhere(t *testing.T) {
 		t.Errorf("%d dropped, %d counted", n, s.Expired())
 	}
 	offer(t, s, 1, 'e', Queued)
+	offer(t, s, 1, 'f', Queued)
+	offer(t, s, 1, 'g', Full)
 	s.Online(0)
-	expect(t, all(s.Next, 20), "1:PUBLISH(a) 2:PUBLISH(c) 3:PUBLISH(e)")
-}
-
-func TestDropOldest(t *testing.T) {
-	s := newSession(Limits{})
-	s.Online(1)
-	offer(t, s, 1, 'a', Send)
-	offer(t, s, 1, 'b', Queued)
-	offer(t, s, 1, 'c', Queued)
-	if !s.DropOldest() {
-		t.Error("nothing dropped")
-	}
-	s.Puback(1)
-	expect(t, all(s.Next, 0), "2:PUBLISH(c)")
-	if s.DropOldest() {
-		t.Error("dropped what was sent")
-	}
-	if s.Bytes() != 2 { // "t" and "c".
-		t.Errorf("%d bytes", s.Bytes())
-	}
+	expect(t, all(s.Next, 20), "1:PUBLISH(c) 2:PUBLISH(e) 3:PUBLISH(f)")
 }
 
 func TestLimits(t *testing.T) {

@@ -391,23 +391,12 @@ func (w *world) expire(n int) {
 	}
 }
 
-// shed uses the ways to drop what waits.
+// shed drops what has expired and is the oldest of what waits.
 func (w *world) shed() {
-	if w.choose(2) == 0 {
-		w.s.Expire(w.now)
-		w.queue = slices.DeleteFunc(w.queue, func(p *promised) bool {
-			if p.m.Expires == 0 || p.m.Expires > w.now {
-				return false
-			}
-			p.fate = dropped
-			w.expired++
-			return true
-		})
-	} else if w.s.DropOldest() != (len(w.queue) > 0) {
-		w.fail("DropOldest is wrong about whether something waits")
-	} else if len(w.queue) > 0 {
-		w.queue[0].fate = dropped
-		w.queue = w.queue[1:]
+	w.s.Expire(w.now)
+	w.expire(w.s.Queued())
+	if len(w.queue) > 0 && w.queue[0].m.Expires != 0 && w.queue[0].m.Expires <= w.now {
+		w.fail("message %d has expired and is kept", w.queue[0].n)
 	}
 }
 
