@@ -115,6 +115,9 @@ func (w *worker) nextDial() {
 	for d.open < d.limit && len(d.waiting) > 0 {
 		m := d.waiting[0]
 		d.waiting = d.waiting[1:]
+		if m.connected || m.dialling { // A reader that was late, and whose turns came together.
+			continue
+		}
 		d.open++
 		m.dialling = true
 		if m.met {

@@ -184,7 +184,7 @@ func (b *bench) stallPasswords() (proceed func()) {
 // do not notice.
 func TestPasswordFlood(t *testing.T) {
 	f := newGuard(t, "-", "bob")
-	overDrivers(t, Options{Guard: f.guard, AuthWorkers: 1, AuthQueue: 4}, func(t *testing.T, b *bench) {
+	overDrivers(t, Options{Guard: f.guard, AuthWorkers: 1, AuthQueue: 4, ConnectTimeout: 10 * patience}, func(t *testing.T, b *bench) {
 		honest := b.connect(packet.V5, "honest", user("bob"))
 		honest.subscribe("x", 1)
 		proceed := b.stallPasswords()

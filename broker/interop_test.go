@@ -114,7 +114,7 @@ func TestMosquittoClients(t *testing.T) {
 			for _, qos := range []string{"0", "1", "2"} {
 				args := []string{"-V", version, "-h", "127.0.0.1", "-p", b.port(), "-t", "m/" + version, "-q", qos}
 				name := version + " QoS " + qos
-				s := exec.Command(sub, append(args, "-C", "3", "-W", "10", "-F", "%q %p")...)
+				s := exec.Command(sub, append(args, "-C", "3", "-W", "60", "-F", "%q %p")...)
 				var out, errs strings.Builder
 				s.Stdout, s.Stderr = &out, &errs
 				before := b.Stats().Subscriptions
@@ -175,7 +175,7 @@ def received(c, userdata, m):
 client.on_connect, client.on_subscribe, client.on_message = connected, subscribed, received
 client.connect("127.0.0.1", port)
 client.loop_start()
-ok = done.wait(10)
+ok = done.wait(60)
 client.disconnect()
 client.loop_stop()
 sys.exit(0 if ok else 1)

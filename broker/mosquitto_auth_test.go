@@ -22,13 +22,8 @@ import (
 func startMosquitto(t *testing.T, config ...string) (address string) {
 	t.Helper()
 	program := tool(t, "mosquitto")
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address = ln.Addr().String()
-	_, port, _ := net.SplitHostPort(address)
-	ln.Close()
+	port := freePort(t)
+	address = "127.0.0.1:" + port
 	file := filepath.Join(t.TempDir(), "mosquitto.conf")
 	text := "listener " + port + " 127.0.0.1\nuser root\nset_tcp_nodelay true\n" + strings.Join(config, "\n") + "\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {

@@ -95,7 +95,7 @@ func TestMosquittoTLS(t *testing.T) {
 		for _, version := range []string{"tlsv1.2", "tlsv1.3"} {
 			args := []string{"-h", "127.0.0.1", "-p", b.port(), "-t", "m", "-q", "2", "--cafile", ca, "--tls-version", version}
 			trusted := append(args, mine...)
-			s := exec.Command(sub, append(trusted, "-C", "1", "-W", "10")...)
+			s := exec.Command(sub, append(trusted, "-C", "1", "-W", "60")...)
 			var out strings.Builder
 			s.Stdout, s.Stderr = &out, &out
 			if err := s.Start(); err != nil {

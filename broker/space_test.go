@@ -158,10 +158,10 @@ func TestPressure(t *testing.T) {
 				return true
 			}
 			b.await("no producer is read", braked)
-			// What had been read before the batch was ended comes on top, and how much that is depends on who had the CPU. Without
-			// the brake all 45 MB wait.
-			if n, most := b.ledger.store.Stats().Waiting, 32<<20; n > most || n < 16<<20 {
-				t.Errorf("%d bytes wait, want from %d to %d", n, 16<<20, most)
+			// What had been read before the batch was ended comes on top, and how much that is depends on who had the CPU: half of
+			// it as a rule. Without the brake all 45 MB wait.
+			if n, all := b.ledger.store.Stats().Waiting, producers*each*size; n >= all || n < 16<<20 {
+				t.Errorf("%d bytes wait, want from %d to less than %d", n, 16<<20, all)
 			}
 			for range 10 {
 				honest.publish("live", "x", 1)
@@ -181,9 +181,7 @@ func TestPressure(t *testing.T) {
 				}
 			}
 			writers.Wait()
-			if b.ledger.store.Pressure() || braked() {
-				t.Error("the brake is still on")
-			}
+			b.await("the brake is off", func() bool { return !b.ledger.store.Pressure() && !braked() })
 		})
 	}
 }

@@ -45,7 +45,7 @@ func TestRefusalsAreTold(t *testing.T) {
 	var log syncBuffer
 	o := Options{
 		Logger: slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelInfo})), MaxClients: 3,
-		MaxSubscriptions: 1, ConnectTimeout: 500 * time.Millisecond,
+		MaxSubscriptions: 1, ConnectTimeout: 10 * patience,
 		Authenticate: func(_, username string, _ []byte) packet.ReasonCode {
 			if username == "bad" {
 				return packet.BadUserNameOrPassword
@@ -83,11 +83,11 @@ func TestRefusalsAreTold(t *testing.T) {
 		fourth := b.dial(packet.V5)
 		fourth.sendConnect("fourth")
 		fourth.expectRefusal(packet.QuotaExceeded)
-		silent := b.dial(packet.V5)
+		hasty := startBroker(t, Options{Driver: b.o.Driver, Logger: o.Logger, ConnectTimeout: 100 * time.Millisecond})
+		silent := hasty.dial(packet.V5)
 		silent.expectEnd(0)
 		b.await("all are counted", func() bool {
-			s := b.Stats()
-			return s.RefusedConnects[CauseConnectTimeout] == 1 && s.Closed[CauseTakenOver] == 1
+			return hasty.Stats().RefusedConnects[CauseConnectTimeout] == 1 && b.Stats().Closed[CauseTakenOver] == 1
 		})
 
 		refused := linesOf(t, &log, "client refused")

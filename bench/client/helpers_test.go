@@ -17,6 +17,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"mqttbench/bench/fault"
 	"mqttbench/broker/packet"
 	"mqttbench/broker/transport"
 )
@@ -24,7 +25,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is how long a test waits for what must come. Nothing is measured by it.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // eachDriver runs a test on both drivers of the transport.
 func eachDriver(t *testing.T, f func(t *testing.T, e *Native)) {
@@ -268,14 +269,12 @@ func mosquitto(t testing.TB) string {
 		}
 		exe = "/usr/sbin/mosquitto"
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := fault.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
 	conf := filepath.Join(t.TempDir(), "mosquitto.conf")
-	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\n", port) +
+	text := fmt.Sprintf("listener %s 127.0.0.1\nallow_anonymous true\n", port) +
 		"max_inflight_messages 0\nmax_queued_messages 0\nlog_type none\n"
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -285,7 +284,7 @@ func mosquitto(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	addr := "127.0.0.1:" + port
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			c.Close()

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"mqttbench/bench/fault"
 	"mqttbench/broker/packet"
 	"mqttbench/broker/transport"
 )
@@ -57,13 +58,12 @@ func secureMosquitto(t *testing.T) (urls map[string]string, trusting, known *tls
 		{"tcp", "tcp", ""}, {"tls", "tls", secure}, {"ws", "ws", "protocol websockets\n"}, {"wss", "wss", "protocol websockets\n" + secure},
 		{"mtls", "tls", secure + "cafile " + client + "\nrequire_certificate true\n"},
 	} {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := fault.FreePort()
 		if err != nil {
 			t.Fatal(err)
 		}
-		urls[l.name] = l.scheme + "://" + ln.Addr().String()
-		fmt.Fprintf(conf, "listener %d 127.0.0.1\n%s", ln.Addr().(*net.TCPAddr).Port, l.lines)
-		ln.Close()
+		urls[l.name] = l.scheme + "://127.0.0.1:" + port
+		fmt.Fprintf(conf, "listener %s 127.0.0.1\n%s", port, l.lines)
 	}
 	conf.WriteString("allow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 0\nuser root\n")
 	name := filepath.Join(dir, "mosquitto.conf")
@@ -146,7 +146,7 @@ func TestSecureRefusals(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			eachDriver(t, func(t *testing.T, e *Native) {
 				r := newRecorder()
-				c := e.Groups()[0].New(Options{URL: tt.url, TLS: tt.config, ClientID: "c", ConnectTimeout: 2 * time.Second}, r)
+				c := e.Groups()[0].New(Options{URL: tt.url, TLS: tt.config, ClientID: "c", ConnectTimeout: patience}, r)
 				on(t, e.Groups()[0], c.Connect)
 				heard := r.await(t, "disconnected ")
 				if !regexp.MustCompile(tt.hear).MatchString(heard) {

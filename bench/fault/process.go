@@ -58,7 +58,7 @@ func StartProcess(ctx context.Context, o ProcessOptions) (*Process, error) {
 	if o.URL == "" {
 		o.URL = "tcp://127.0.0.1:{port}"
 	}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, fmt.Errorf("a port for the broker: %w", err)
 	}
@@ -244,9 +244,9 @@ func greets(ctx context.Context, address string) error {
 	return nil
 }
 
-// freePort is one that nobody listens on. It is none of those that systems give to outgoing connections, from 32768 on at the lowest: one of
+// FreePort is one that nobody listens on. It is none of those that systems give to outgoing connections, from 32768 on at the lowest: one of
 // the thousands that a run opens could have it before the broker does, or while that is being started again.
-func freePort() (string, error) {
+func FreePort() (string, error) {
 	var err error
 	for range 1000 {
 		var l net.Listener

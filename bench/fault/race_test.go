@@ -4,5 +4,4 @@ package fault
 
 func init() {
 	runsPerCPU = 3 // They are busy then.
-	RaceBuild = true
 }

@@ -3,12 +3,12 @@ package fault_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,7 +32,10 @@ type experiment struct {
 	seed    uint64
 	alive   time.Duration // Keep Alive.
 
-	halfway func(*fault.Proxy) // Called in the middle of the measured part, if not nil.
+	// enough: the faults without a limit go on until so many have been committed, if the measured part is over before. The others end by themselves.
+	enough int64
+
+	begin, halfway, end func() // Called before the first message, in the middle of the measured part and at its end, if not nil.
 }
 
 // publishers and subscribers are the patterns of the Client Identifiers of a run named "e".
@@ -48,12 +51,6 @@ type finding struct {
 	summary   result.Summary
 	committed []int64
 	events    []fault.Event
-}
-
-// inTime reports whether the machine was fast enough for all that was planned. If it was not, the measured part may have begun
-// late and been short, with fewer occasions for faults.
-func (f *finding) inTime() bool {
-	return !fault.RaceBuild && f.summary.Measured.Seconds > 0 && f.contract.Attempted >= 295
 }
 
 // carryOut runs an experiment against a broker: two pairs, 300 messages in a second. The faults begin with the measured part, so
@@ -76,8 +73,10 @@ func (x experiment) carryOut(t *testing.T, url string) finding {
 		t.Fatal(err)
 	}
 	defer engine.Close()
-	var halfway sync.WaitGroup
-	defer halfway.Wait()
+	over := make(chan struct{})
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	defer close(over)
 	p := plan.Plan{
 		Seed: 1, RunID: 14, Run: "e", Publishers: 2, Subscribers: 2, Topic: fmt.Sprintf("%s/%%i", filepath.Base(t.Name())),
 		Version: x.version, PubQoS: x.qos, SubQoS: x.qos, PublisherSession: x.session, SubscriberSession: x.session,
@@ -88,16 +87,18 @@ func (x experiment) carryOut(t *testing.T, url string) finding {
 		ConnectFor: patience, ProbeFor: patience, DrainFor: patience,
 		Measuring: func(begins bool) {
 			if !begins {
+				perhaps(x.end)
 				if slices.ContainsFunc(x.faults, func(f fault.Fault) bool { return f.Limit == 0 }) {
-					proxy.Disarm() // The others end by themselves, and a busy machine is late.
+					beside.Go(func() { x.disarm(proxy, over) })
 				}
 				return
 			}
 			proxy.Arm()
+			perhaps(x.begin)
 			if x.halfway != nil {
-				halfway.Go(func() {
+				beside.Go(func() {
 					time.Sleep(500 * time.Millisecond)
-					x.halfway(proxy)
+					x.halfway()
 				})
 			}
 		},
@@ -113,7 +114,25 @@ func (x experiment) carryOut(t *testing.T, url string) finding {
 	return f
 }
 
-const patience = 10 * time.Second
+// disarm ends the faults when there have been enough, however late a busy machine sends what was due.
+func (x experiment) disarm(proxy *fault.Proxy, over <-chan struct{}) {
+	for proxy.Counts()[0] < x.enough {
+		select {
+		case <-over:
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
+	proxy.Disarm()
+}
+
+func perhaps(f func()) {
+	if f != nil {
+		f()
+	}
+}
+
+const patience = time.Minute
 
 // reference is our own broker, in this process: what is asked here is not how fast it is.
 func reference(t *testing.T) string {
@@ -183,7 +202,7 @@ func TestLies(t *testing.T) {
 				f := lie.f
 				f.Every, f.Limit = 5, told
 				got := experiment{qos: q, version: v, faults: []fault.Fault{f}}.carryOut(t, reference(t))
-				if lie.name != "none" && !(q == 0 && f.Action == fault.Resend) && got.committed[0] != told && got.inTime() {
+				if lie.name != "none" && !(q == 0 && f.Action == fault.Resend) && got.committed[0] != told {
 					t.Errorf("%v lies were told, want %d", got.committed, told)
 				}
 				if int64(len(got.events)) != got.committed[0] {
@@ -222,7 +241,7 @@ func TestBrokenWires(t *testing.T) {
 						if after {
 							v = packet.V5
 						}
-						testBroken(t, experiment{qos: q, version: v, session: plan.Persistent, faults: []fault.Fault{step}}, start(t), 3)
+						testBroken(t, experiment{qos: q, version: v, session: plan.Persistent, faults: []fault.Fault{step}, enough: 3}, start(t))
 					})
 				}
 			}
@@ -251,11 +270,11 @@ func stepsOf(q packet.QoS) (all []fault.Fault) {
 }
 
 // testBroken asks for what must hold whatever the wire does, and for a number of faults that were committed.
-func testBroken(t *testing.T, x experiment, url string, atLeast int64) {
+func testBroken(t *testing.T, x experiment, url string) {
 	got := x.carryOut(t, url)
 	c := got.contract
-	if got.committed[0] < atLeast && got.inTime() || int64(len(got.events)) != got.committed[0] {
-		t.Errorf("%v faults were committed and %d reported, want %d", got.committed, len(got.events), atLeast)
+	if got.committed[0] < x.enough || int64(len(got.events)) != got.committed[0] {
+		t.Errorf("%v faults were committed and %d reported, want %d", got.committed, len(got.events), x.enough)
 	}
 	if c.Delivered != c.Expected || c.Acked != c.Attempted || c.Attempted == 0 {
 		t.Errorf("%d of %d delivered, %d of %d acknowledged", c.Delivered, c.Expected, c.Acked, c.Attempted)
@@ -311,8 +330,8 @@ func TestOtherWaysToBreak(t *testing.T) {
 					if f := tc.f; name == "mosquitto" && q == 2 && (f.Type == 0 && f.Action == fault.Reset || f.Action == fault.TakeOver) {
 						t.Skip("mosquitto sends a PUBLISH again after its PUBREL")
 					}
-					x := experiment{qos: q, version: packet.V5, session: plan.Persistent, faults: []fault.Fault{tc.f}, alive: time.Second}
-					testBroken(t, x, start(t), 1)
+					x := experiment{qos: q, version: packet.V5, session: plan.Persistent, faults: []fault.Fault{tc.f}, alive: time.Second, enough: 1}
+					testBroken(t, x, start(t))
 				})
 			}
 		}
@@ -322,11 +341,13 @@ func TestOtherWaysToBreak(t *testing.T) {
 // TestDelayIsSeen: a delay that is put in comes out of the measurement, whole.
 func TestDelayIsSeen(t *testing.T) {
 	const delay = 40 * time.Millisecond
-	got := experiment{version: packet.V311, faults: []fault.Fault{
+	got := experiment{version: packet.V311, enough: 295, faults: []fault.Fault{
 		{Action: fault.Delay, For: delay, Type: packet.PUBLISH, Direction: fault.Down, Every: 1},
 	}}.carryOut(t, reference(t))
-	if s := got.summary.Response; s.Count < 250 || s.P50 < delay.Seconds() || s.P50 > 10*delay.Seconds() {
-		t.Errorf("a delay of %v was measured as %+v", delay, s)
+	for _, s := range []result.Quantiles{got.summary.Response, got.summary.Service} {
+		if s.Count < 295 || s.P50 < delay.Seconds() {
+			t.Errorf("a delay of %v was measured as %+v", delay, s)
+		}
 	}
 	if len(got.classes) > 0 {
 		t.Errorf("a delay is no %v", got.classes)
@@ -336,19 +357,17 @@ func TestDelayIsSeen(t *testing.T) {
 // TestStoppedBroker: a broker that stands still for a time has kept its promises afterwards, and the time stands in the latency of
 // what was due meanwhile.
 func TestStoppedBroker(t *testing.T) {
-	const still = 300 * time.Millisecond
 	p := process(t)
-	got := experiment{qos: 2, version: packet.V311, halfway: func(*fault.Proxy) {
-		if err := p.Stop(); err != nil {
-			t.Error(err)
+	do := func(f func() error) func() {
+		return func() {
+			if err := f(); err != nil {
+				t.Error(err)
+			}
 		}
-		time.Sleep(still)
-		if err := p.Continue(); err != nil {
-			t.Error(err)
-		}
-	}}.carryOut(t, p.URL())
-	if s := got.summary.Response; s.Max < 0.9*still.Seconds() {
-		t.Errorf("a broker that stood still for %v was measured as %+v", still, s)
+	}
+	got := experiment{qos: 2, version: packet.V311, begin: do(p.Stop), end: do(p.Continue)}.carryOut(t, p.URL())
+	if s := got.summary.Response; s.Max < 0.9 || s.P50 < 0.4 { // For the whole second in which messages were due.
+		t.Errorf("a broker that stood still for a second was measured as %+v", s)
 	}
 	if c := got.contract; len(got.classes) > 0 || c.Delivered != c.Expected {
 		t.Errorf("%d of %d delivered, %v", c.Delivered, c.Expected, got.classes)
@@ -359,20 +378,24 @@ func TestStoppedBroker(t *testing.T) {
 // lost, or never promised; and what was published afterwards has arrived.
 func TestKilledBroker(t *testing.T) {
 	p := process(t)
-	got := experiment{qos: 1, version: packet.V311, session: plan.Persistent, halfway: func(*fault.Proxy) {
+	var over atomic.Bool
+	inTime := false // A machine that stands still for half a second may have had it all over by then.
+	got := experiment{qos: 1, version: packet.V311, session: plan.Persistent, end: func() { over.Store(true) }, halfway: func() {
 		if err := p.Kill(); err != nil {
 			t.Error(err)
 		}
+		inTime = !over.Load()
 		if err := p.Restart(context.Background()); err != nil {
 			t.Error(err)
 		}
 	}}.carryOut(t, p.URL())
 	c := got.contract
 	missing := got.classes[result.Lost] + got.classes[result.LostUnknown] + got.classes[result.DroppedLegal]
-	if c.Expected != c.Delivered+missing || c.Delivered < 200 || c.Attempted < 295 {
+	// How many that is depends on who comes back first: publishers have saved up what was due.
+	if c.Expected != c.Delivered+missing || c.Delivered == 0 || c.Attempted < 295 {
 		t.Errorf("%d attempted, %d expected, %d delivered: %v", c.Attempted, c.Expected, c.Delivered, got.classes)
 	}
-	if got.summary.Phases[len(got.summary.Phases)-1].Reconnects+got.summary.Measured.Reconnects < 4 {
+	if got.summary.Phases[len(got.summary.Phases)-1].Reconnects+got.summary.Measured.Reconnects < 4 && inTime {
 		t.Errorf("not everybody came back: %+v", got.summary.Measured)
 	}
 }
@@ -425,19 +448,17 @@ func mosquitto(t *testing.T) string {
 			t.Skip("mosquitto is not installed")
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := fault.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
 	conf := filepath.Join(t.TempDir(), "mosquitto.conf")
-	text := fmt.Sprintf("listener %d 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 0\nlog_type none\n", port)
+	text := fmt.Sprintf("listener %s 127.0.0.1\nallow_anonymous true\nmax_inflight_messages 0\nmax_queued_messages 0\nlog_type none\n", port)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p, err := fault.StartProcess(context.Background(), fault.ProcessOptions{
-		Command: fmt.Sprintf("%s -c '%s'", exe, conf), URL: fmt.Sprintf("tcp://127.0.0.1:%d", port),
+		Command: fmt.Sprintf("%s -c '%s'", exe, conf), URL: fmt.Sprintf("tcp://127.0.0.1:%s", port),
 	})
 	if err != nil {
 		t.Fatal(err)

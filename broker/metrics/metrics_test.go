@@ -24,6 +24,19 @@ import (
 	"mqttbench/broker/store"
 )
 
+// patience is how long a test waits for what must come.
+const patience = time.Minute
+
+// await waits for a condition that the broker reaches by itself.
+func await(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
 func serve(t *testing.T, o broker.Options) (*broker.Server, string) {
 	t.Helper()
 	o.Listen = []string{"tcp://127.0.0.1:0"}
@@ -129,7 +142,7 @@ func (c *client) send(b []byte) {
 
 func (c *client) await(want packet.Type) {
 	c.t.Helper()
-	c.SetReadDeadline(time.Now().Add(10 * time.Second))
+	c.SetReadDeadline(time.Now().Add(patience))
 	for {
 		if f, err := packet.Next(c.buf, 0); err != nil {
 			c.t.Fatal(err)
@@ -169,6 +182,7 @@ func TestValues(t *testing.T) {
 	away := dial(t, s, "away", false)
 	away.subscribe("a/+", 1)
 	away.Close()
+	await(t, "it is noticed that one has gone", func() bool { return s.Stats().Clients == 0 })
 	here := dial(t, s, "here", true)
 	here.subscribe("$share/g/b", 0)
 	pub := dial(t, s, "pub", true)
@@ -184,10 +198,11 @@ func TestValues(t *testing.T) {
 	defer bad.Close()
 	bad.Write([]byte("\xc0\x00")) // PINGREQ, and no CONNECT before.
 	io.Copy(io.Discard, bad)
-	for end := time.Now().Add(10 * time.Second); s.Stats().Clients != 2 && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
-	}
-
+	// Counts are told at the end of a loop's turn, and who ends it may have been answered before.
+	await(t, "all is counted", func() bool {
+		n := s.Stats()
+		return n.Received == [3]uint64{1, 7, 0} && n.Delivered[0] == 1 && n.Refused.Protocol == 1 && n.Clients == 2 && s.Depths().Queued == 5
+	})
 	all := scrape(t, url)
 	for _, w := range []struct {
 		want   float64
@@ -240,7 +255,7 @@ func TestHistograms(t *testing.T) {
 	for i := range 100 {
 		c.publish(strings.Repeat("x", 1+i), "x", 1)
 	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		all := scrape(t, url)
 		if value(t, all, "commit_seconds") > 0 && value(t, all, "loop_lag_seconds") > 0 && value(t, all, "match_seconds") > 0 && value(t, all, "store_batches_total") > 0 {
 			break
@@ -316,9 +331,7 @@ func TestHealth(t *testing.T) {
 		defer close(ended)
 		s.Shutdown(ctx)
 	}()
-	for end := time.Now().Add(10 * time.Second); s.Serving() && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
-	}
+	await(t, "it does not serve any more", func() bool { return !s.Serving() })
 	for _, path := range []string{"/healthz", "/metrics"} {
 		if code, text := get(t, url+path); code != 503 || !strings.Contains(text, "stopping") {
 			t.Errorf("%s: %d %q", path, code, text)
@@ -339,14 +352,12 @@ func TestHealthOfTheStore(t *testing.T) {
 		t.Skip(err) // Some systems do not let it happen.
 	}
 	p := packet.Publish{Topic: []byte("r"), Payload: make([]byte, 1<<20), Retain: true}
-	for end := time.Now().Add(10 * time.Second); s.StoreError() == nil && time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience); s.StoreError() == nil && time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if _, err := c.Write(p.Append(nil, packet.V311)); err != nil {
 			break
 		}
 	}
-	for end := time.Now().Add(10 * time.Second); s.StoreError() == nil && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
-	}
+	await(t, "the store has failed", func() bool { return s.StoreError() != nil })
 	if code, text := get(t, url+"/healthz"); code != 503 || !strings.Contains(text, "data directory") {
 		t.Errorf("%d %q", code, text)
 	}

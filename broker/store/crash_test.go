@@ -101,7 +101,7 @@ func writeAndKill(t *testing.T, dir string, level Sync, after time.Duration) (re
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+	kill := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
 	lines := bufio.NewReader(out)
 	for {
 		line, err := lines.ReadString('\n')

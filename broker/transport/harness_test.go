@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for what must come. It is reached only by a test that fails.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // drivers runs a test over each driver that this system has.
 func drivers(t *testing.T, f func(t *testing.T, o Options)) {

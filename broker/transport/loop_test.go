@@ -7,9 +7,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"math/big"
+	randv2 "math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -27,14 +29,8 @@ import (
 func TestDialRefused(t *testing.T) {
 	drivers(t, func(t *testing.T, o Options) {
 		ls := start(t, o)
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		url := "tcp://" + ln.Addr().String()
-		ln.Close()
 		h := record()
-		dialLoop(t, ls, 0, url, h)
+		dialLoop(t, ls, 0, "tcp://127.0.0.1:1", h) // A port that nobody gets by chance.
 		if err := h.waitClosed(t); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("Closed(%v), want ECONNREFUSED", err)
 		}
@@ -177,7 +173,11 @@ func TestUnixSocket(t *testing.T) {
 func TestListenerClose(t *testing.T) {
 	drivers(t, func(t *testing.T, o Options) {
 		ls := start(t, o)
-		ln, err := ls.Listen("tcp://127.0.0.1:0", echoServer)
+		var ln net.Listener
+		err := error(syscall.EADDRINUSE)
+		for errors.Is(err, syscall.EADDRINUSE) { // Below the ports that systems give to who dials, so that nobody else gets it meanwhile.
+			ln, err = ls.Listen(fmt.Sprint("tcp://127.0.0.1:", 16384+randv2.IntN(16000)), echoServer)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -19,12 +19,13 @@ import (
 	"go.uber.org/goleak"
 
 	"mqttbench/bench/client"
+	"mqttbench/bench/fault"
 	"mqttbench/broker/packet"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // A recorder is an Observer that writes down what it hears. The hooks run on the group.
 type recorder struct {
@@ -527,14 +528,13 @@ func mosquitto(t testing.TB) string {
 	} else if _, err := os.Stat(exe); err != nil {
 		t.Skip("mosquitto is not installed")
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := fault.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := "127.0.0.1:" + port
 	conf := filepath.Join(t.TempDir(), "mosquitto.conf")
-	text := "listener " + addr[strings.LastIndex(addr, ":")+1:] + " 127.0.0.1\nallow_anonymous true\n" +
+	text := "listener " + port + " 127.0.0.1\nallow_anonymous true\n" +
 		"max_inflight_messages 0\nmax_queued_messages 0\nlog_type none\n"
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
