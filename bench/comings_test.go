@@ -81,98 +81,108 @@ func TestSeveralAbsences(t *testing.T) {
 		t.Skip("it takes more than a second")
 	}
 	t.Parallel()
-	p := small(plan.Plan{PubQoS: 1, SubQoS: 1, SubscriberSession: plan.Persistent, PublisherSession: plan.Persistent, Rate: 1000})
-	p.Duration = ms(900)
-	p.Offline = plan.Offline{At: ms(100), For: ms(100)}
-	p.MoreOffline = []plan.Offline{{At: ms(350), For: ms(150), Abrupt: true}, {At: ms(650), For: ms(100), Who: plan.ChurnPublishers}}
-	s := serve(t, broker.Options{})
-	res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c := res.Summary.Contracts[0]; res.Summary.Outcome != result.Kept || c.Delivered != c.Expected {
-		t.Errorf("%s: %+v", res.Summary.Outcome, c)
-	}
-	each := res.Summary.OfflineWindows
-	if len(each) != 3 {
-		t.Fatalf("%d times of being offline, want 3: %+v", len(each), each)
-	}
-	var queued, delivered, resumed int64
-	for i, o := range p.Absences()[:2] {
-		from, to := p.Away(o)
-		want, d := p.Expected(from, to), &each[i]
-		// What was on its way when they left may have reached them.
-		if d.Queued > want || d.Queued < want/2 || d.Delivered != d.Queued || d.Clients != 10 || d.Resume.Count > 10 || d.Rate <= 0 || d.At != time.Duration(o.At).Seconds() {
-			t.Errorf("%d: %+v, want %d queued and delivered", i, d, want)
+	patiently(t, func(c *complaints, slow slowness) {
+		p := small(plan.Plan{PubQoS: 1, SubQoS: 1, SubscriberSession: plan.Persistent, PublisherSession: plan.Persistent, Rate: 1000})
+		p.Duration = ms(900)
+		p.Offline = plan.Offline{At: ms(100), For: ms(100)}
+		p.MoreOffline = []plan.Offline{{At: ms(350), For: ms(150), Abrupt: true}, {At: ms(650), For: ms(100), Who: plan.ChurnPublishers}}
+		p = slow.stretch(p)
+		s := serve(t, broker.Options{})
+		res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
+		if err != nil {
+			t.Fatal(err)
 		}
-		queued, delivered, resumed = queued+d.Queued, delivered+d.Delivered, resumed+d.Resume.Count
-	}
-	if d := &each[2]; d.Clients != 0 || d.Publishers != 10 || d.Queued != 0 || resumed+d.Resume.Count < 20 {
-		t.Errorf("the publishers: %+v", d)
-	}
-	if d := res.Summary.Drained; d == nil || d.Queued != queued || d.Delivered != delivered || d.Away != 0.25 {
-		t.Errorf("together: %+v, want %d and %d", d, queued, delivered)
-	}
-	if n := res.Summary.Measured.Reconnects; n < 20 || n > 30 {
-		t.Errorf("%d reconnects, want 10 three times, or less where somebody was late", n)
-	}
-	if n, _ := eventsOf(res, "offline"); n != 3 {
-		t.Errorf("%d marks over time", n)
-	}
+		if k := res.Summary.Contracts[0]; res.Summary.Outcome != result.Kept || k.Delivered != k.Expected {
+			c.Errorf("%s: %+v", res.Summary.Outcome, k)
+		}
+		each := res.Summary.OfflineWindows
+		if len(each) != 3 {
+			t.Fatalf("%d times of being offline, want 3: %+v", len(each), each)
+		}
+		var queued, delivered, resumed int64
+		for i, o := range p.Absences()[:2] {
+			from, to := p.Away(o)
+			want, d := p.Expected(from, to), &each[i]
+			// What was on its way when they left may have reached them.
+			if d.Queued > want || d.Queued < want/2 || d.Delivered != d.Queued || d.Clients != 10 || d.Resume.Count > 10 || d.Rate <= 0 || d.At != time.Duration(o.At).Seconds() {
+				c.Errorf("%d: %+v, want %d queued and delivered", i, d, want)
+			}
+			queued, delivered, resumed = queued+d.Queued, delivered+d.Delivered, resumed+d.Resume.Count
+		}
+		if d := &each[2]; d.Clients != 0 || d.Publishers != 10 || d.Queued != 0 || resumed+d.Resume.Count < 20 {
+			c.Errorf("the publishers: %+v", d)
+		}
+		if d := res.Summary.Drained; d == nil || d.Queued != queued || d.Delivered != delivered || d.Away != 0.25*float64(slow) {
+			c.Errorf("together: %+v, want %d and %d", d, queued, delivered)
+		}
+		if n := res.Summary.Measured.Reconnects; n < 20 || n > 30 {
+			c.Errorf("%d reconnects, want 10 three times, or less where somebody was late", n)
+		}
+		if n, _ := eventsOf(res, "offline"); n != 3 {
+			c.Errorf("%d marks over time", n)
+		}
+	})
 }
 
 // TestFlapping: who has unsubscribed gets nothing, is owed nothing, and after the new SUBACK everything.
 func TestFlapping(t *testing.T) {
 	t.Parallel()
-	p := small(plan.Plan{PubQoS: 1, SubQoS: 1, Rate: 2000})
-	p.Duration = ms(700)
-	p.Flap = plan.Flap{Rate: 60, For: ms(50)}
-	s := serve(t, broker.Options{})
-	res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := res.Summary.Flaps
-	if x == nil || x.Unsubscribed < 5 || x.Acked != x.Unsubscribed || x.Renewed != x.Unsubscribed || x.Unasked != 0 {
-		t.Fatalf("%+v", x)
-	}
-	c := res.Summary.Contracts[0]
-	if gone := c.Count(result.DroppedLegal); res.Summary.Outcome != result.Kept || gone == 0 || c.Expected-c.Delivered != gone {
-		t.Errorf("%s: %+v", res.Summary.Outcome, c)
-	}
-	if _, n := eventsOf(res, "unsubscribe"); n != x.Unsubscribed {
-		t.Errorf("%d are marked over time, of %d", n, x.Unsubscribed)
-	}
-	found := false
-	for _, e := range res.Summary.Exchanges {
-		found = found || e.Name == "UNSUBACK" && e.Took.Count > 0
-	}
-	if !found {
-		t.Errorf("no time of UNSUBACK: %+v", res.Summary.Exchanges)
-	}
+	patiently(t, func(c *complaints, slow slowness) {
+		p := small(plan.Plan{PubQoS: 1, SubQoS: 1, Rate: 2000})
+		p.Duration = ms(700)
+		p.Flap = plan.Flap{Rate: 60, For: ms(50)}
+		p = slow.stretch(p)
+		s := serve(t, broker.Options{})
+		res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := res.Summary.Flaps
+		if x == nil || x.Unsubscribed < 5 || x.Acked != x.Unsubscribed || x.Renewed != x.Unsubscribed || x.Unasked != 0 {
+			c.Errorf("%+v", x)
+			return
+		}
+		k := res.Summary.Contracts[0]
+		if gone := k.Count(result.DroppedLegal); res.Summary.Outcome != result.Kept || gone == 0 || k.Expected-k.Delivered != gone {
+			c.Errorf("%s: %+v", res.Summary.Outcome, k)
+		}
+		if _, n := eventsOf(res, "unsubscribe"); n != x.Unsubscribed {
+			c.Errorf("%d are marked over time, of %d", n, x.Unsubscribed)
+		}
+		found := false
+		for _, e := range res.Summary.Exchanges {
+			found = found || e.Name == "UNSUBACK" && e.Took.Count > 0
+		}
+		if !found {
+			c.Errorf("no time of UNSUBACK: %+v", res.Summary.Exchanges)
+		}
+	})
 }
 
 // TestWillProperties: the watchers see the properties of wills as they were given.
 func TestWillProperties(t *testing.T) {
 	t.Parallel()
-	p := small(plan.Plan{Version: packet.V5, PubQoS: 1, SubQoS: 1, Rate: 200, PublisherSession: plan.Persistent})
-	p.Wills = plan.Wills{Watchers: 2, QoS: 1, UTF8: true, Expiry: ms(60_000), ContentType: "a/b", ResponseTopic: "r", Correlation: "\x00\x01", UserProperties: [][2]string{{"k", "v"}, {"k", "w"}}}
-	p.Offline = plan.Offline{At: ms(50), For: ms(150), Abrupt: true, Who: plan.ChurnPublishers}
-	s := serve(t, broker.Options{CheckPayload: true})
-	res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if x := res.Summary.Wills; x == nil || x.Expected != 20 || x.Received != 20 || x.Altered != 0 || x.Uncalled != 0 || res.Summary.Outcome != result.Kept {
-		t.Errorf("%+v", x)
-	}
-	// The same, held against other properties than were given: every will must be found altered.
-	w := &wills{plan: &p, fates: make([]willFate, p.Clients())}
-	other := p
-	other.Wills.ContentType = "c/d"
-	if how := other.Wills.Altered(w.plan.Wills.Props()); !strings.Contains(how, "Content Type") {
-		t.Errorf("%q", how)
-	}
+	patiently(t, func(c *complaints, slow slowness) {
+		p := small(plan.Plan{Version: packet.V5, PubQoS: 1, SubQoS: 1, Rate: 200, PublisherSession: plan.Persistent})
+		p.Wills = plan.Wills{Watchers: 2, QoS: 1, UTF8: true, Expiry: ms(60_000), ContentType: "a/b", ResponseTopic: "r", Correlation: "\x00\x01", UserProperties: [][2]string{{"k", "v"}, {"k", "w"}}}
+		p.Offline = plan.Offline{At: ms(50), For: ms(150), Abrupt: true, Who: plan.ChurnPublishers}
+		p = slow.stretch(p)
+		s := serve(t, broker.Options{CheckPayload: true})
+		res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x := res.Summary.Wills; x == nil || x.Expected != 20 || x.Received != 20 || x.Altered != 0 || x.Uncalled != 0 || res.Summary.Outcome != result.Kept {
+			c.Errorf("%+v", x)
+		}
+		// The same, held against other properties than were given: every will must be found altered.
+		w := &wills{plan: &p, fates: make([]willFate, p.Clients())}
+		other := p
+		other.Wills.ContentType = "c/d"
+		if how := other.Wills.Altered(w.plan.Wills.Props()); !strings.Contains(how, "Content Type") {
+			c.Errorf("%q", how)
+		}
+	})
 }
 
 // TestTwoConnections: a broker that lets both stand. (The other connections go to another broker, so that this one never hears of them.)
@@ -184,7 +194,7 @@ func TestTwoConnections(t *testing.T) {
 	met := map[int]bool{}
 	var mu sync.Mutex
 	res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, func(c *Config) {
-		c.DrainFor = 300 * time.Millisecond
+		c.DrainFor = time.Minute // It ends when all is quiet.
 		c.Personal = func(n int, o *client.Options) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -238,7 +248,7 @@ func TestUnasked(t *testing.T) {
 	p := small(plan.Plan{PubQoS: 1, SubQoS: 1, Rate: 2000})
 	p.Flap = plan.Flap{Rate: 100, For: ms(60_000)} // For the rest of the run.
 	s := serve(t, broker.Options{})
-	res, err := do(t, t.Context(), s.Addrs()[0], deafEngine{native(t, transport.Auto, 2)}, p, func(c *Config) { c.DrainFor = 300 * time.Millisecond })
+	res, err := do(t, t.Context(), s.Addrs()[0], deafEngine{native(t, transport.Auto, 2)}, p, func(c *Config) { c.DrainFor = time.Minute })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ type Config struct {
 	Ceiling float64
 	// Objectives, if not nil, holds the summary against what was asked of the run.
 	Objectives func(s *result.Summary) *result.Objectives
-	// Measuring, if not nil, is called when the measured part begins and when it ends.
+	// Measuring, if not nil, is called when the measured part begins and when it ends. Without a warm-up it begins before anything is published.
 	Measuring func(begins bool)
 
 	system func() (measure.SystemUsage, error) // What the machine says of itself. Default: measure.SampleSystem. For tests.

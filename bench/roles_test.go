@@ -15,6 +15,7 @@ import (
 // TestGroups carries out a plan in which devices publish and subscribe on one connection each, with three QoS levels, shares and sizes that
 // differ: everything is accounted for, a contract for each level, and there are as many connections as clients.
 func TestGroups(t *testing.T) {
+	t.Parallel()
 	p := plan.Plan{
 		Seed: 7, RunID: 7, Version: 5, Payload: 32,
 		Warmup: plan.Duration(100 * time.Millisecond), Duration: plan.Duration(400 * time.Millisecond),
@@ -55,25 +56,29 @@ func TestGroups(t *testing.T) {
 
 // TestWills cuts all publishers off together. Each will comes to each watcher once, and when the subscribers leave in order, none does.
 func TestWills(t *testing.T) {
+	t.Parallel()
 	for _, who := range []plan.Who{plan.ChurnPublishers, plan.ChurnSubscribers} {
-		p := small(plan.Plan{PubQoS: 1, SubQoS: 1, Publishers: 20, Subscribers: 5, Version: 5})
-		p.Wills = plan.Wills{Watchers: 2, QoS: 1}
-		p.Offline = plan.Offline{At: plan.Duration(50 * time.Millisecond), For: plan.Duration(100 * time.Millisecond), Who: who, Abrupt: who == plan.ChurnPublishers}
-		s := serve(t, broker.Options{})
-		res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		want := result.Wills{Watchers: 2}
-		if who == plan.ChurnPublishers {
-			want.Expected, want.Received = 40, 40
-		}
-		if w := res.Summary.Wills; w == nil || *w != want || res.Summary.Outcome != result.Kept {
-			t.Errorf("%s leave: %+v, want %+v; %s %+v", who, w, want, res.Summary.Outcome, res.Summary.Contracts)
-		}
-		if got := exchange(res, "will").Count; got != want.Received {
-			t.Errorf("%s leave: %d wills were timed", who, got)
-		}
+		patiently(t, func(c *complaints, slow slowness) {
+			p := small(plan.Plan{PubQoS: 1, SubQoS: 1, Publishers: 20, Subscribers: 5, Version: 5})
+			p.Wills = plan.Wills{Watchers: 2, QoS: 1}
+			p.Offline = plan.Offline{At: plan.Duration(50 * time.Millisecond), For: plan.Duration(100 * time.Millisecond), Who: who, Abrupt: who == plan.ChurnPublishers}
+			p = slow.stretch(p)
+			s := serve(t, broker.Options{})
+			res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := result.Wills{Watchers: 2}
+			if who == plan.ChurnPublishers {
+				want.Expected, want.Received = 40, 40
+			}
+			if w := res.Summary.Wills; w == nil || *w != want || res.Summary.Outcome != result.Kept {
+				c.Errorf("%s leave: %+v, want %+v; %s %+v", who, w, want, res.Summary.Outcome, res.Summary.Contracts)
+			}
+			if got := exchange(res, "will").Count; got != want.Received {
+				c.Errorf("%s leave: %d wills were timed", who, got)
+			}
+		})
 	}
 }
 
@@ -109,21 +114,25 @@ func TestWillDelay(t *testing.T) {
 
 // TestReaders: who comes while messages are retained gets the retained message of every topic, as new as what was acknowledged.
 func TestReaders(t *testing.T) {
-	p := small(plan.Plan{PubQoS: 1, SubQoS: 1, Retain: true, Publishers: 15, Subscribers: 3})
-	p.Readers = plan.Readers{Count: 2, Every: plan.Duration(100 * time.Millisecond), QoS: 1}
-	p.Duration = plan.Duration(600 * time.Millisecond)
-	s := serve(t, broker.Options{})
-	res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x := res.Summary.Retained
-	if x == nil || x.Readings < 2 || x.Expected == 0 || x.Delivered != x.Expected || x.Missing != 0 || x.Stale != 0 || res.Summary.Outcome != result.Kept {
-		t.Errorf("%+v, %s %+v", x, res.Summary.Outcome, res.Summary.Contracts)
-	}
-	if n := exchange(res, "retained").Count; n == 0 || n > x.Readings {
-		t.Errorf("%d readings were timed of %d", n, x.Readings)
-	}
+	t.Parallel()
+	patiently(t, func(c *complaints, slow slowness) {
+		p := small(plan.Plan{PubQoS: 1, SubQoS: 1, Retain: true, Publishers: 15, Subscribers: 3})
+		p.Readers = plan.Readers{Count: 2, Every: plan.Duration(100 * time.Millisecond), QoS: 1}
+		p.Duration = plan.Duration(600 * time.Millisecond)
+		p = slow.stretch(p)
+		s := serve(t, broker.Options{})
+		res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := res.Summary.Retained
+		if x == nil || x.Readings < 2 || x.Expected == 0 || x.Delivered != x.Expected || x.Missing != 0 || x.Stale != 0 || res.Summary.Outcome != result.Kept {
+			c.Errorf("%+v, %s %+v", x, res.Summary.Outcome, res.Summary.Contracts)
+		}
+		if n := exchange(res, "retained").Count; n == 0 || n > x.Readings {
+			c.Errorf("%d readings were timed of %d", n, x.Readings)
+		}
+	})
 }
 
 // TestReaderFindsOld: a retained message that is older than an acknowledged one, and one that does not come.
@@ -155,31 +164,35 @@ func (nobody) Disconnect() {}
 // TestSessionsReturn: sessions that are kept are counted as such; those that expired meanwhile are not held against the broker, and
 // what was published meanwhile is not owed.
 func TestSessionsReturn(t *testing.T) {
-	for _, c := range []struct {
+	t.Parallel()
+	for _, x := range []struct {
 		name    string
 		expiry  time.Duration
 		present bool
 	}{{name: "kept", present: true}, {name: "expired", expiry: time.Second}} {
-		p := small(plan.Plan{PubQoS: 1, SubQoS: 1, Version: 5, SubscriberSession: plan.Persistent})
-		p.SessionExpiry = plan.Duration(c.expiry)
-		away := 150 * time.Millisecond
-		if c.expiry > 0 {
-			away += c.expiry + 500*time.Millisecond
-		}
-		p.Duration = plan.Duration(300*time.Millisecond + away)
-		p.Offline = plan.Offline{At: plan.Duration(100 * time.Millisecond), For: plan.Duration(away), Who: plan.ChurnSubscribers}
-		s := serve(t, broker.Options{})
-		res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		x := res.Summary.Sessions
-		if x == nil || x.Returned != 10 || (x.Present == 10) != c.present || (x.Kept == 10) != c.present || x.Expire == c.present || res.Summary.Outcome != result.Kept {
-			t.Errorf("%s: %+v, %s %+v", c.name, x, res.Summary.Outcome, res.Summary.Contracts)
-		}
-		if legal := res.Summary.Contracts[0].Count(result.DroppedLegal); (legal > 0) == c.present {
-			t.Errorf("%s: %d deliveries were not owed", c.name, legal)
-		}
+		patiently(t, func(c *complaints, slow slowness) {
+			p := small(plan.Plan{PubQoS: 1, SubQoS: 1, Version: 5, SubscriberSession: plan.Persistent})
+			p.Rate /= float64(slow)
+			p.SessionExpiry = plan.Duration(x.expiry)
+			away := time.Duration(slow.ms(150))
+			if x.expiry > 0 {
+				away += x.expiry + time.Duration(slow.ms(500))
+			}
+			p.Duration = slow.ms(300) + plan.Duration(away)
+			p.Offline = plan.Offline{At: slow.ms(100), For: plan.Duration(away), Who: plan.ChurnSubscribers}
+			s := serve(t, broker.Options{})
+			res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := res.Summary.Sessions
+			if seen == nil || seen.Returned != 10 || (seen.Present == 10) != x.present || (seen.Kept == 10) != x.present || seen.Expire == x.present || res.Summary.Outcome != result.Kept {
+				c.Errorf("%s: %+v, %s %+v", x.name, seen, res.Summary.Outcome, res.Summary.Contracts)
+			}
+			if legal := res.Summary.Contracts[0].Count(result.DroppedLegal); (legal > 0) == x.present {
+				c.Errorf("%s: %d deliveries were not owed", x.name, legal)
+			}
+		})
 	}
 }
 

@@ -325,25 +325,36 @@ const probeAgain = 5 * time.Second
 const headStart = 100 * time.Millisecond
 
 func (r *run) warmUp(ctx context.Context) error {
+	if r.plan.Warmup == 0 { // What is to befall the measured part must not miss its first messages.
+		r.tellMeasuring(true)
+	}
 	r.start = transport.Clock() + int64(headStart)
 	r.window = r.measuredPart()
 	for _, w := range r.workers {
 		w.group.Post(w.publish)
 	}
-	return r.until(ctx, r.start+int64(r.plan.Warmup))
+	err := r.until(ctx, r.start+int64(r.plan.Warmup))
+	if err != nil && r.plan.Warmup == 0 {
+		r.tellMeasuring(false)
+	}
+	return err
 }
 
 func (r *run) measure(ctx context.Context) error {
 	r.log.measuring(true)
-	if r.cfg.Measuring != nil {
-		r.cfg.Measuring(true)
+	if r.plan.Warmup > 0 {
+		r.tellMeasuring(true)
 	}
 	err := r.until(ctx, r.start+r.plan.End())
 	r.log.measuring(false)
-	if r.cfg.Measuring != nil {
-		r.cfg.Measuring(false)
-	}
+	r.tellMeasuring(false)
 	return err
+}
+
+func (r *run) tellMeasuring(begins bool) {
+	if r.cfg.Measuring != nil {
+		r.cfg.Measuring(begins)
+	}
 }
 
 // until lets time pass until clock.

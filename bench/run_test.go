@@ -146,7 +146,10 @@ func gate(res *result.Run, name string) *result.Gate {
 }
 
 // complete demands that all that the plan wanted was sent, acknowledged and delivered, once.
-func complete(t *testing.T, p *plan.Plan, res *result.Run) {
+func complete(t interface {
+	Helper()
+	Errorf(format string, args ...any)
+}, p *plan.Plan, res *result.Run) {
 	t.Helper()
 	c := res.Summary.Contracts[0]
 	if !p.Closed {
@@ -349,23 +352,26 @@ func TestOffline(t *testing.T) {
 		for _, qos := range []packet.QoS{1, 2} {
 			t.Run(name+" "+qos.String(), func(t *testing.T) {
 				t.Parallel()
-				p := small(plan.Plan{PubQoS: qos, SubQoS: qos, SubscriberSession: plan.Persistent, Rate: 2000})
-				p.Offline = o
-				s := serve(t, broker.Options{})
-				res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, func(c *Config) { c.DrainFor = 500 * time.Millisecond })
-				if err != nil {
-					t.Fatal(err)
-				}
-				complete(t, &p, res)
-				from, to := p.Away(p.Offline)
-				d := res.Summary.Drained
-				// What was on its way when they left may have reached them.
-				if want := p.Expected(from, min(to, p.End())); d == nil || d.Queued > want || d.Queued < want/2 || d.Delivered != d.Queued || d.Clients != 10 || d.Rate <= 0 {
-					t.Errorf("%+v, want %d queued and delivered", d, want)
-				}
-				if n := res.Summary.Measured.Reconnects; n != 10 && name == "within" {
-					t.Errorf("%d reconnects of 10 subscribers", n)
-				}
+				patiently(t, func(c *complaints, slow slowness) {
+					p := small(plan.Plan{PubQoS: qos, SubQoS: qos, SubscriberSession: plan.Persistent, Rate: 2000})
+					p.Offline = o
+					p = slow.stretch(p)
+					s := serve(t, broker.Options{})
+					res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, func(cfg *Config) { cfg.DrainFor = time.Duration(slow.ms(500)) })
+					if err != nil {
+						t.Fatal(err)
+					}
+					complete(c, &p, res)
+					from, to := p.Away(p.Offline)
+					d := res.Summary.Drained
+					// What was on its way when they left may have reached them.
+					if want := p.Expected(from, min(to, p.End())); d == nil || d.Queued > want || d.Queued < want/2 || d.Delivered != d.Queued || d.Clients != 10 || d.Rate <= 0 {
+						c.Errorf("%+v, want %d queued and delivered", d, want)
+					}
+					if n := res.Summary.Measured.Reconnects; n != 10 && name == "within" {
+						c.Errorf("%d reconnects of 10 subscribers", n)
+					}
+				})
 			})
 		}
 	}
