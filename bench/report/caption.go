@@ -21,6 +21,8 @@ func footer(runs []*result.Run) string {
 		strings.TrimSpace("mqttbench " + m.Tool.Version + " " + m.Tool.Commit),
 		m.Broker.Label(),
 		machine(m),
+		governor(m),
+		pinned(m),
 		workload(&m.Workload),
 		load(&m.Workload),
 		fmt.Sprintf("seed %d", m.Seed),
@@ -29,11 +31,91 @@ func footer(runs []*result.Run) string {
 	if cut := warmUpCut(&r.Summary); cut != "" {
 		parts = append(parts, cut)
 	}
-	if r.Summary.Lag.Count > 0 {
-		parts = append(parts, "generator lag p99 "+seconds(r.Summary.Lag.P99))
+	parts = append(parts, generator(r), noise(runs), "validity "+string(cmp.Or(r.Summary.Validity, result.ValidityUnknown)), date(m))
+	return joined(append(parts, origin(runs)...))
+}
+
+// joined are the parts of a footer that say something.
+func joined(parts []string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " · ")
+}
+
+func date(m *result.Manifest) string { return m.Start.UTC().Format("2006-01-02 15:04 UTC") }
+
+// governor is how the machine chose the frequency of its CPUs; virtual machines and containers rarely say.
+func governor(m *result.Manifest) string { return "governor " + cmp.Or(m.Machine.Governor, "unknown") }
+
+// pinned is which CPUs broker and generator had, if they had not all.
+func pinned(m *result.Manifest) string {
+	if m.Broker.CPUs == "" && m.Machine.GeneratorCPUs == "" {
+		return ""
 	}
-	parts = append(parts, "validity "+string(cmp.Or(r.Summary.Validity, result.ValidityUnknown)), m.Start.UTC().Format("2006-01-02 15:04 UTC"))
-	return strings.Join(append(parts, origin(runs)...), " · ")
+	return fmt.Sprintf("broker on CPU %s, generator on CPU %s", cmp.Or(m.Broker.CPUs, "any"), cmp.Or(m.Machine.GeneratorCPUs, "any"))
+}
+
+// generator is how much room the generator had, as far as it is known.
+func generator(r *result.Run) string {
+	var parts []string
+	if r.Summary.Lag.Count > 0 {
+		parts = append(parts, "lag p99 "+seconds(r.Summary.Lag.P99))
+	}
+	if v, ok := gateValue(r, "generator CPU"); ok {
+		parts = append(parts, percent(v)+" of its CPU")
+	}
+	if c := r.Manifest.Calibration; c != nil && c.Ceiling > 0 && r.Summary.Measured.OfferedRate > 0 {
+		parts = append(parts, fmt.Sprintf("%s times below its ceiling", digits(c.Ceiling/r.Summary.Measured.OfferedRate)))
+	}
+	if parts == nil {
+		return ""
+	}
+	return "generator " + strings.Join(parts, ", ")
+}
+
+// noise is what else went on on the machine: how much of the time some task waited for a CPU, and what a hypervisor gave to others.
+func noise(runs []*result.Run) string {
+	pressure := func(r *result.Run) (float64, bool) {
+		if p := r.Summary.Pressure; p != nil {
+			return *p, true
+		}
+		return gateValue(r, "CPU pressure") // Of files from before.
+	}
+	stolen := func(r *result.Run) (float64, bool) { return gateValue(r, "stolen CPU") }
+	return "CPU pressure (PSI) " + rangeOver(runs, pressure) + ", stolen " + rangeOver(runs, stolen)
+}
+
+// rangeOver is a share over runs, from the least to the most; "unknown" if no run has it.
+func rangeOver(runs []*result.Run, of func(*result.Run) (float64, bool)) string {
+	var all []float64
+	for _, r := range runs {
+		if v, ok := of(r); ok {
+			all = append(all, v)
+		}
+	}
+	if all == nil {
+		return "unknown"
+	}
+	least, most := fmt.Sprintf("%.1f", 100*slices.Min(all)), fmt.Sprintf("%.1f %%", 100*slices.Max(all))
+	if least+" %" == most {
+		return most
+	}
+	return least + " to " + most
+}
+
+// gateNamed is a gate of a run; nil if it has none of that name.
+func gateNamed(s *result.Summary, name string) *result.Gate {
+	i := slices.IndexFunc(s.Gates, func(g result.Gate) bool { return g.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &s.Gates[i]
+}
+
+// gateValue is what a gate of a run found.
+func gateValue(r *result.Run, name string) (float64, bool) {
+	if g := gateNamed(&r.Summary, name); g != nil {
+		return g.Value, true
+	}
+	return 0, false
 }
 
 // mostCommand is how many characters of a command stand under a chart. A comparison's has a line for each broker; all of it is in the report.
@@ -108,15 +190,15 @@ func compareFooter(c *result.Comparison) string {
 		runs = append(runs, g.Runs...)
 	}
 	m := &runs[0].Manifest
-	parts := []string{strings.TrimSpace("mqttbench " + m.Tool.Version + " " + m.Tool.Commit), machine(m), workload(&m.Workload)}
+	parts := []string{strings.TrimSpace("mqttbench " + m.Tool.Version + " " + m.Tool.Commit), machine(m), governor(m), pinned(m), workload(&m.Workload), load(&m.Workload)}
 	if len(c.Differences) > 0 {
 		parts = append(parts, "of the first; others differ in "+fieldsOf(c.Differences))
 	}
 	if cut := warmUpsCut(c.Groups); cut != "" {
 		parts = append(parts, cut)
 	}
-	parts = append(parts, plural(int64(len(runs)), "run"), m.Start.UTC().Format("2006-01-02 15:04 UTC"))
-	return strings.Join(append(parts, origin(runs)...), " · ")
+	parts = append(parts, plural(int64(len(runs)), "run"), noise(runs), date(m))
+	return joined(append(parts, origin(runs)...))
 }
 
 func fieldsOf(differences []result.Difference) string {

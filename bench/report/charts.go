@@ -13,14 +13,14 @@ import (
 // keep the others from being drawn.
 func Charts(dir string, r *result.Run) ([]string, error) {
 	heat, unread := heatFigure(r)
-	paths, err := saveAll(dir, []*figure{percentileFigure(r), timelineFigure(r), heat, ratesFigure(r), costFigure(r), recoveryFigure(r)})
+	paths, err := saveAll(dir, []*figure{percentileFigure(r), timelineFigure(r), heat, ratesFigure(r), costFigure(r), recoveryFigure(r), instrumentFigure(r)})
 	return paths, errors.Join(unread, err)
 }
 
 // CompareCharts draws the charts of a comparison likewise.
 func CompareCharts(dir string, c *result.Comparison) ([]string, error) {
 	return saveAll(dir, []*figure{throughputFigure(c), latencyRowsFigure(c), deliveredFigure(c), comparePercentilesFigure(c), compareSharesFigure(c), compareMultiples(c),
-		ratiosFigure(c), compareCostFigure(c), costCurveFigure(c), verdictFigure(c)})
+		pairsFigure(c), ratiosFigure(c), compareCostFigure(c), costCurveFigure(c), verdictFigure(c)})
 }
 
 // saveAll saves the figures; nil ones are those that had nothing to show.

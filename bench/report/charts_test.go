@@ -300,7 +300,7 @@ func TestChartsAreDeterministic(t *testing.T) {
 		}
 	}
 	entries, err := os.ReadDir(a)
-	if err != nil || len(entries) != 22 {
+	if err != nil || len(entries) != 26 {
 		t.Fatalf("%v, %v", entries, err)
 	}
 	for _, e := range entries {

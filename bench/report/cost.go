@@ -1,6 +1,8 @@
 package report
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 	"slices"
 
@@ -10,7 +12,14 @@ import (
 	"mqttbench/bench/result"
 )
 
-// costFigure is what a run took: CPU per delivered message, and memory.
+// A costBlock is one thing that is spent: a row for each process or group, over an axis of its own.
+type costBlock struct {
+	name   string
+	rows   []row
+	format func(float64) string
+}
+
+// costFigure is what a run took: CPU per delivered message, memory, and what crossed the wire.
 func costFigure(r *result.Run) *figure {
 	groups := []struct {
 		label string
@@ -24,15 +33,17 @@ func costFigure(r *result.Run) *figure {
 		}
 	}
 	floors(cpu, r.Manifest.Calibration)
-	return costRows("cost", marked("What it cost", &r.Summary), setting(&r.Manifest), cpu, memory,
-		"CPU time of each process over the measured part, divided by deliveries. RSS: its peak."+floorText(r.Manifest.Calibration), footer([]*result.Run{r}))
+	return costRows("cost", marked("What it cost", &r.Summary), setting(&r.Manifest), costBlocks(cpu, memory, []row{packetsRow("both ways", []*result.Run{r})}, []row{wireRow("both ways", []*result.Run{r})}),
+		"CPU time of each process over the measured part, divided by deliveries. RSS: its peak."+wireText(r)+floorText(r.Manifest.Calibration), footer([]*result.Run{r}))
 }
 
-// compareCostFigure sets the costs of brokers beside each other.
+// compareCostFigure sets the costs of brokers beside each other, the cheapest first.
 func compareCostFigure(c *result.Comparison) *figure {
-	var cpu, memory []row
+	var cpu, memory, packets, wire []row
 	picked := atOneRate(c.Groups)
-	for _, g := range picked.groups {
+	groups := slices.Clone(picked.groups)
+	slices.SortStableFunc(groups, func(a, b *result.Group) int { return cmp.Compare(middle(a, perDelivered), middle(b, perDelivered)) })
+	for _, g := range groups {
 		var costs []*result.ProcessCost
 		for _, r := range g.Runs {
 			if b := r.Summary.Cost.Broker; b != nil {
@@ -46,9 +57,77 @@ func compareCostFigure(c *result.Comparison) *figure {
 		if costs != nil {
 			cpu, memory = append(cpu, cpuRow(label, costs)), append(memory, memoryRow(label, costs))
 		}
+		packets, wire = append(packets, packetsRow(label, g.Runs)), append(wire, wireRow(label, g.Runs))
 	}
-	return costRows("compare-cost", markedGroups("Cost of the broker", picked.groups), "", cpu, memory,
-		"CPU time of the broker over the measured part, divided by deliveries."+picked.note+" "+spreadOf(picked.groups), compareFooter(c))
+	// What is the same for all is said in words.
+	same := ""
+	if alike(packets) && alike(wire) {
+		if packets[0].text != "" {
+			same = fmt.Sprintf(" On the wire they took the same: %s and %s.", packets[0].text, wire[0].text)
+		}
+		packets, wire = nil, nil
+	}
+	return costRows("compare-cost", markedGroups("Cost of the broker", picked.groups), "", costBlocks(cpu, memory, packets, wire),
+		"CPU time of the broker over the measured part, divided by deliveries; the cheapest first."+same+picked.note+" "+spreadOf(picked.groups), compareFooter(c))
+}
+
+// costBlocks are those of which something is known; nil if nothing is known of CPU time.
+func costBlocks(cpu, memory, packets, wire []row) []costBlock {
+	if cpu == nil {
+		return nil
+	}
+	blocks := []costBlock{{"CPU time per delivered message", cpu, seconds}, {"memory, peak RSS", memory, bytes}}
+	if len(packets) > 0 && packets[0].text != "" {
+		blocks = append(blocks, costBlock{"MQTT packets per delivered message", packets, number}, costBlock{"bytes of MQTT on the wire per delivered message", wire, bytes})
+	}
+	return blocks
+}
+
+// alike reports whether bars are equally long, but for a fiftieth.
+func alike(rows []row) bool {
+	least, most := math.Inf(1), 0.0
+	for _, r := range rows {
+		sum := 0.0
+		for _, b := range r.bars {
+			sum += b.length
+		}
+		least, most = math.Min(least, sum), math.Max(most, sum)
+	}
+	return most <= 1.02*least || most == 0
+}
+
+// The two directions have the colours of what goes in them.
+var toBroker, fromBroker = acceptedColor, deliveredColor
+
+func packetsRow(label string, runs []*result.Run) row {
+	return flowRow(label, runs, number, " packets", func(f *result.Flow) int64 { return f.Packets })
+}
+
+func wireRow(label string, runs []*result.Run) row {
+	return flowRow(label, runs, bytes, "", func(f *result.Flow) int64 { return f.Bytes })
+}
+
+// flowRow is what crossed the wire for a message, to the broker and from it: medians of the runs. Without a text if it was not counted.
+func flowRow(label string, runs []*result.Run, format func(float64) string, unit string, of func(*result.Flow) int64) row {
+	var to, from []float64
+	for _, r := range runs {
+		if w, n := r.Summary.Wire, float64(r.Summary.Measured.Delivered); w != nil && n > 0 {
+			to, from = append(to, float64(of(&w.ToBroker))/n), append(from, float64(of(&w.FromBroker))/n)
+		}
+	}
+	if to == nil {
+		return row{label: label}
+	}
+	a, b := result.Median(to).Median, result.Median(from).Median
+	return row{label: label, bars: []bar{{a, toBroker}, {b, fromBroker}}, text: format(a+b) + unit}
+}
+
+// wireText says what packets and bytes are, if they were counted.
+func wireText(r *result.Run) string {
+	if r.Summary.Wire == nil {
+		return ""
+	}
+	return " Packets and bytes: MQTT's own, as the clients counted them, without what TCP and IP add."
 }
 
 // costCurveFigure is the cost of a message against the load. It falls as the load grows, because a
@@ -118,26 +197,47 @@ func drawCostCurve(cv draw.Canvas, all []*series, highest, most float64) {
 }
 
 // costRows is the figure of both charts; nil if nothing is known.
-func costRows(name, title, subtitle string, cpu, memory []row, caption, foot string) *figure {
-	if cpu == nil {
+func costRows(name, title, subtitle string, blocks []costBlock, caption, foot string) *figure {
+	if blocks == nil {
 		return nil
 	}
-	each := vg.Length(len(cpu)*rowHeight + rowsExtra)
+	height := func(narrow bool) vg.Length {
+		sum := vg.Length(112)
+		for _, b := range blocks {
+			sum += b.height(narrow)
+		}
+		return sum
+	}
 	return &figure{
 		name: name, title: title, subtitle: subtitle, caption: []string{caption, foot},
-		height: 112 + 2*each, narrow: 112 + 2*(each+vg.Length(len(cpu)*extraRow)),
+		height: height(false), narrow: height(true),
 		draw: func(c draw.Canvas) {
-			key(c, []lineLabel{{text: "user", color: userColor}, {text: "system", color: systemColor}})
-			c.Max.Y -= 18
-			upper, lower := c, c
-			upper.Min.Y = c.Min.Y + (c.Max.Y-c.Min.Y)/2
-			lower.Max.Y = upper.Min.Y
-			names := rowNameRoom(cpu)
-			texts := max(rowTextRoom(cpu), rowTextRoom(memory))
-			drawRows(upper, "CPU time per delivered message", cpu, names, texts, seconds)
-			drawRows(lower, "memory, peak RSS", memory, names, texts, bytes)
+			legend := []lineLabel{{text: "user", color: userColor}, {text: "system", color: systemColor}}
+			if len(blocks) > 2 {
+				legend = append(legend, lineLabel{text: "to the broker", color: toBroker}, lineLabel{text: "from the broker", color: fromBroker})
+			}
+			c.Max.Y -= max(18, key(c, legend)+5)
+			names, texts, sum := rowNameRoom(blocks[0].rows), vg.Length(0), vg.Length(0)
+			for _, b := range blocks {
+				texts, sum = max(texts, rowTextRoom(b.rows)), sum+b.height(isNarrow(c))
+			}
+			unit := (c.Max.Y - c.Min.Y) / sum
+			for _, b := range blocks {
+				box := c
+				box.Min.Y = box.Max.Y - b.height(isNarrow(c))*unit
+				c.Max.Y = box.Min.Y
+				drawRows(box, b.name, b.rows, names, texts, b.format)
+			}
 		},
 	}
+}
+
+func (b *costBlock) height(narrow bool) vg.Length {
+	each := rowHeight
+	if narrow {
+		each += extraRow
+	}
+	return vg.Length(len(b.rows)*each + rowsExtra)
 }
 
 func cpuRow(label string, costs []*result.ProcessCost) row {

@@ -345,13 +345,13 @@ func linkFaults(all []trade) (text string) {
 func familyFooter(f *Family, runs []*result.Run) string {
 	m := &runs[0].Manifest
 	validity := (&result.Group{Runs: runs}).Validity()
-	parts := []string{strings.TrimSpace("mqttbench " + m.Tool.Version + " " + m.Tool.Commit), m.Broker.Label(), machine(m), "MQTT " + m.Workload.MQTTVersion + " over " + m.Workload.Transport,
+	parts := []string{strings.TrimSpace("mqttbench " + m.Tool.Version + " " + m.Tool.Commit), m.Broker.Label(), machine(m), governor(m), pinned(m), "MQTT " + m.Workload.MQTTVersion + " over " + m.Workload.Transport,
 		fmt.Sprintf("%s, %s", plural(int64(m.Workload.Publishers), "publisher"), plural(int64(m.Workload.Subscribers), "subscriber")),
-		fmt.Sprintf("%s of %s", plural(int64(len(runs)), "run"), seconds(runs[0].Summary.Measured.Seconds)), "validity " + string(validity), m.Start.UTC().Format("2006-01-02 15:04 UTC")}
+		fmt.Sprintf("%s of %s", plural(int64(len(runs)), "run"), seconds(runs[0].Summary.Measured.Seconds)), noise(runs), "validity " + string(validity), date(m)}
 	if len(f.Differences) > 0 {
 		parts = append(parts, "of the first; others differ in "+fieldsOf(f.Differences))
 	}
-	return strings.Join(append(parts, origin(runs)...), " · ")
+	return joined(append(parts, origin(runs)...))
 }
 
 // A tradeScale is a column of the figure.

@@ -3,7 +3,10 @@ package report
 import (
 	"math"
 	"math/rand/v2"
+	"testing"
 	"time"
+
+	hdr "github.com/HdrHistogram/hdrhistogram-go"
 
 	"mqttbench/bench/result"
 )
@@ -156,4 +159,16 @@ func (s scenario) summary(r *result.Run, lag *result.Histogram) result.Summary {
 	}
 	sum.Judge()
 	return sum
+}
+
+// histogramOf is one of values in nanoseconds.
+func histogramOf(t *testing.T, values ...int64) *hdr.Histogram {
+	t.Helper()
+	h := hdr.New(1, int64(time.Hour), 3)
+	for _, v := range values {
+		if err := h.RecordValue(v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return h
 }

@@ -130,8 +130,10 @@ func (g *Growth) Print(w io.Writer) error {
 	return nil
 }
 
-// Chart draws it into dir as growth-NAME, as SVG and PNG, and returns their paths.
-func (g *Growth) Chart(dir string) ([]string, error) { return saveAll(dir, []*figure{g.figure()}) }
+// Chart draws it into dir as growth-NAME, as SVG and PNG, and returns their paths; against clients, memory too as growth-NAME-memory.
+func (g *Growth) Chart(dir string) ([]string, error) {
+	return saveAll(dir, []*figure{g.figure(), g.memoryFigure()})
+}
 
 func (g *Growth) figure() *figure {
 	known := calibration(result.GroupRuns(g.runs))
@@ -144,26 +146,48 @@ func (g *Growth) figure() *figure {
 			highest = math.Max(highest, slices.Max(l.places[i].costs))
 		}
 	}
-	m := &g.runs[0].Manifest
 	return &figure{
 		name:  "growth-" + g.By,
 		title: "Cost of a message against " + g.of.axis,
 		caption: []string{
-			"CPU time of the broker, user and system, per delivered message. Lines through the medians of the runs, dots: single runs. " +
-				"Hollow: a run of that place lost something, or is not valid." + floorText(known),
-			strings.Join([]string{strings.TrimSpace("mqttbench " + m.Tool.Version + " " + m.Tool.Commit), machine(m), workload(&m.Workload), load(&m.Workload),
-				"all but " + g.of.axis, plural(int64(len(g.runs)), "run"), m.Start.UTC().Format("2006-01-02 15:04 UTC")}, " · "),
+			"CPU time of the broker, user and system, per delivered message. " + g.spread() + "Hollow: a run of that place lost something, or is not valid." + floorText(known),
+			g.footer(),
 		},
-		height: 310,
-		draw:   func(cv draw.Canvas) { g.draw(cv, highest, known) },
+		height: 310, narrow: 290,
+		draw: func(cv draw.Canvas) { g.draw(cv, highest, known) },
 	}
+}
+
+// spread says what lines and dots are.
+func (g *Growth) spread() string {
+	most := 0
+	for _, l := range g.lines {
+		for i := range l.places {
+			most = max(most, len(l.places[i].costs))
+		}
+	}
+	zero := ""
+	if slices.ContainsFunc(g.lines, func(l *growthLine) bool { return l.places[0].at <= 0 }) {
+		zero = "0 has no place on a logarithmic axis and stands at its left end. "
+	}
+	if most == 1 {
+		return zero + "Dots: one run each, so nothing is known of the spread between runs; lines only lead the eye. "
+	}
+	return zero + "Lines through the medians of the runs, dots: single runs. "
+}
+
+// footer is the environment of the first run.
+func (g *Growth) footer() string {
+	m := &g.runs[0].Manifest
+	return joined(append([]string{strings.TrimSpace("mqttbench " + m.Tool.Version + " " + m.Tool.Commit), machine(m), governor(m), pinned(m), workload(&m.Workload), load(&m.Workload),
+		"of the first run; others differ in " + g.of.axis, plural(int64(len(g.runs)), "run"), noise(g.runs), date(m)}, origin(g.runs)...))
 }
 
 func (g *Growth) draw(cv draw.Canvas, highest float64, known *result.Calibration) {
 	var names, brokers []string
 	for _, l := range g.lines {
 		brokers = append(brokers, l.label)
-		names = append(names, shorten(lettering(labelSize, black), l.label, 150))
+		names = append(names, shorten(lettering(labelSize, black), l.label, lineRoom(cv, 150)))
 	}
 	cv.Max.Y -= 16
 	x, place := g.scale()
@@ -212,7 +236,7 @@ func (g *Growth) scale() (s scale, place func(float64) float64) {
 		case i == 0:
 			s.ticks[i].label = "0"
 		case s.ticks[i].at < least/2:
-			s.ticks[i].label = "" // The axis is broken here.
+			s.ticks[i].label, s.ticks[i].spare = "", "" // The axis is broken here.
 		}
 	}
 	return s, func(v float64) float64 { return math.Max(v, left) }

@@ -55,3 +55,32 @@ func TestGrowth(t *testing.T) {
 		}
 	}
 }
+
+// grown is the cost of two brokers with 100 to 10,000 clients: 10 µs with as many as there are, and 20 µs. A connection takes 1 kB of the one and
+// 2 kB of the other, besides 5 MB; those with 1,000 clients took 100 kB more, and one run with 10,000 is not valid.
+func grown(t *testing.T) *Growth {
+	t.Helper()
+	var runs []*result.Run
+	for _, clients := range []int{100, 1000, 5000, 10_000} {
+		for broker, times := range map[string]float64{"mosquitto": 2, "mqttbroker": 1} {
+			s := ordinary()
+			s.broker, s.cpu, s.measure = broker, times*10e-6, 2
+			r := s.run()
+			r.Manifest.Workload.Clients = clients
+			rss := 5_000_000 + int64(times*1000)*int64(clients)
+			if clients == 1000 {
+				rss += 100_000
+			}
+			r.Intervals = append([]result.Interval{{T0: -1, T1: 0, Phase: result.PhaseConnect, Clients: int64(clients), Broker: &result.Usage{RSS: rss}}}, r.Intervals...)
+			if clients == 10_000 && broker == "mosquitto" {
+				r.Summary.Validity = result.ValidityInvalid
+			}
+			runs = append(runs, r)
+		}
+	}
+	g, err := NewGrowth(runs, "clients")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}

@@ -128,7 +128,7 @@ func drawHeat(c draw.Canvas, r *result.Run, h *heat, last float64) {
 	c.Max.Y -= 28
 	events := slices.ContainsFunc(r.Events, func(e result.Event) bool { _, glyph := eventMark(&e); return glyph != nil })
 	if events {
-		c.Max.Y -= eventRoom - 8
+		c.Max.Y -= eventRoom
 	}
 	p := newPanel(c, timeScale(last), logarithmic(result.BandEdge(h.first), result.BandEdge(h.last+1), seconds), labelRoom("p99"))
 	if events {

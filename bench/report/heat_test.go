@@ -138,7 +138,7 @@ func TestHeatOfARun(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(r.Dir, result.ResponseFile), []byte("1,2,3\n4,5,6\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if paths, err = Charts(t.TempDir(), r); err == nil || len(paths) != 8 {
+	if paths, err = Charts(t.TempDir(), r); err == nil || len(paths) != 10 {
 		t.Errorf("of a broken log: %v, %v", paths, err)
 	}
 }

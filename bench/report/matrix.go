@@ -26,15 +26,15 @@ func MatrixCharts(dir string, m *result.Matrix) ([]string, error) {
 }
 
 func matrixCost(m *result.Matrix) *figure {
-	return matrixRatios(m, "matrix-cpu", "CPU per delivered", "What a message costs the broker", "CPU time of the broker per delivered message")
+	return matrixRatios(m, "matrix-cpu", "CPU per delivered", "What a message costs the broker", "CPU time of the broker per delivered message", "further left is less")
 }
 
 func matrixRate(m *result.Matrix) *figure {
-	return matrixRatios(m, "matrix-rate", "delivered rate", "How many messages a second, as fast as one core carries", "messages delivered a second")
+	return matrixRatios(m, "matrix-rate", "delivered rate", "How many messages a second, as fast as one core carries", "messages delivered a second", "further right is more")
 }
 
 func matrixMemory(m *result.Matrix) *figure {
-	return matrixRatios(m, "matrix-memory", "bytes per connection", "What a connection costs the broker", "growth of the broker's resident memory while clients connected, per connection")
+	return matrixRatios(m, "matrix-memory", "bytes per connection", "What a connection costs the broker", "resident memory that a connection adds", "further left is less")
 }
 
 // entityColors belong to brokers, in every chart in which they stand beside others.
@@ -96,7 +96,7 @@ func suits(w *result.Column, metric string) bool {
 }
 
 // matrixRatios sets the brokers of every workload beside each other in one figure, each as a multiple of the first broker's.
-func matrixRatios(m *result.Matrix, name, metric, title, what string) *figure {
+func matrixRatios(m *result.Matrix, name, metric, title, what, sense string) *figure {
 	k := metricIndex(metric)
 	type line struct {
 		name  string
@@ -124,7 +124,7 @@ func matrixRatios(m *result.Matrix, name, metric, title, what string) *figure {
 	each := vg.Length(lane*len(m.Brokers) + 12)
 	groups := matrixGroups(m)
 	return &figure{
-		name: name, title: title, subtitle: fmt.Sprintf("%s, as a multiple of that of %s (= 1); further left is less", what, m.Brokers[0]),
+		name: name, title: title, subtitle: fmt.Sprintf("%s, as a multiple of that of %s (= 1); %s", what, m.Brokers[0], sense),
 		caption: []string{
 			"Points: median ratio of runs made in pairs; lines: " + intervalKind(groups) + "; at the right, the median itself. Logarithmic: twice and half are equally far from 1. " +
 				"Hollow red: promises were broken, or no run is valid, and the figure is not to be compared.",
@@ -146,7 +146,7 @@ func matrixRatios(m *result.Matrix, name, metric, title, what string) *figure {
 			brokerRoom := labelRoom(m.Brokers...)
 			p := rowsPanel(c, logarithmic(low, high, times), linear(0, float64(len(lines)), len(lines), func(float64) string { return "" }), room, brokerRoom+52)
 			if p.above {
-				room = 8
+				room = aboveRoom
 			}
 			p.grid()
 			p.axes("times "+m.Brokers[0]+", logarithmic", "")
@@ -224,17 +224,13 @@ func matrixFooter(m *result.Matrix) string {
 	if most > least {
 		n = fmt.Sprintf("n = %d to %d", least, most)
 	}
-	pinned := ""
-	if first.Broker.CPUs != "" || first.Machine.GeneratorCPUs != "" {
-		pinned = fmt.Sprintf("broker on CPU %s, generator on CPU %s", cmp.Or(first.Broker.CPUs, "any"), cmp.Or(first.Machine.GeneratorCPUs, "any"))
-	}
 	differing := ""
 	if len(m.Differences) > 0 {
 		differing = "of the first workload; others differ in " + fieldsOf(m.Differences)
 	}
 	parts := []string{n + " runs of each, " + plural(int64(runs), "run") + " in all, interleaved", strings.TrimSpace("mqttbench " + first.Tool.Version + " " + first.Tool.Commit), strings.Join(m.Brokers, ", "),
-		machine(first), pinned, "MQTT " + first.Workload.MQTTVersion + " over " + first.Workload.Transport, differing, first.Start.UTC().Format("2006-01-02 15:04 UTC"), dataSum(all)}
-	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), " · ")
+		machine(first), governor(first), pinned(first), "MQTT " + first.Workload.MQTTVersion + " over " + first.Workload.Transport, differing, noise(all), date(first), dataSum(all)}
+	return joined(parts)
 }
 
 // matrixLatencies is p50 and p99 of the workloads whose load the broker does not set, all over one axis.
@@ -252,36 +248,41 @@ func matrixLatencies(m *result.Matrix) *figure {
 	if !ok {
 		return nil
 	}
-	const lane, heading = 15, 20
-	height := vg.Length(len(columns)*(heading+lane*len(m.Brokers)) + 8)
+	const heading = 20
+	lane := func(narrow bool) vg.Length {
+		if narrow {
+			return 15 + extraRow
+		}
+		return 15
+	}
+	height := func(narrow bool) vg.Length {
+		return vg.Length(len(columns))*(heading+lane(narrow)*vg.Length(len(m.Brokers))) + 8
+	}
 	noisy := ""
 	if slices.ContainsFunc(groups, func(g *result.Group) bool { return g.Validity() == result.ValidityNoisy }) {
-		noisy = " Groups marked noisy had runs while other programs used the machine: their latencies are shown, and do not compare."
+		noisy = " Noisy: other programs used the machine; such latencies are shown, and do not compare."
 	}
 	return &figure{
-		name: "matrix-latency", title: "Latency at a load that all carry", subtitle: "response time, from the instant a message was due: p50 left and p99 right of each row",
+		name: "matrix-latency", title: "Latency at one paced load", subtitle: "response time, from the instant a message was due: p50 left and p99 right of each row",
 		caption: []string{
-			"Dots: runs; upright bars: medians of the runs, with " + intervalKind(groups) + ". All rows have one axis. Hollow red: promised deliveries are missing, and the latency is that of the survivors." + noisy,
+			"Dots: runs; upright bars: medians of the runs, with " + intervalKind(groups) + ". The same schedule for all, whether they kept up with it or not. All rows have one axis. Hollow: not a valid run. Hollow red: promised deliveries are missing, and the latency is that of the survivors." + noisy,
 			matrixFooter(m),
 		},
-		height: 118 + height, narrow: 118 + height,
+		height: 118 + height(false), narrow: 118 + height(true),
 		draw: func(c draw.Canvas) {
-			title := workloadTitle
+			title, height, lane := workloadTitle, float64(height(isNarrow(c))), float64(lane(isNarrow(c)))
 			if isNarrow(c) {
 				title = workloadName
 			}
 			colors := entityColors(m.Brokers)
 			names := make([]row, len(m.Brokers))
 			for i, b := range m.Brokers {
-				names[i] = row{label: b + ", INVALID"}
+				names[i] = row{label: b + ", 6 of 6 INVALID"}
 			}
-			room := rowNameRoom(names)
-			c.Min.X += room - leftRoom
-			p := newPanel(c, logarithmic(low, high, seconds), scale{min: 0, max: float64(height), at: func(v float64) float64 { return v }}, 20)
+			p := rowsPanel(c, logarithmic(low, high, seconds), scale{min: 0, max: height, at: func(v float64) float64 { return v }}, rowNameRoom(names), 20)
 			p.grid()
 			p.axes("response time, logarithmic", "")
-			name := placed(lettering(labelSize, black), draw.XRight, draw.YBottom)
-			y := float64(height)
+			y := height
 			for _, w := range columns {
 				p.clear(vg.Point{X: p.Min.X, Y: p.py(y - heading/2 - 1)}, boldLettering(labelSize, black).Width(title(w))+4)
 				p.beside(boldLettering(labelSize, black), vg.Point{X: p.Min.X + 2, Y: p.py(y - heading/2 - 1)}, title(w))
@@ -292,15 +293,16 @@ func matrixLatencies(m *result.Matrix) *figure {
 					label := b
 					if g == nil {
 						label += ", no run"
-					} else if v := g.Validity(); v == result.ValidityNoisy {
-						label += ", noisy"
-					} else if v == result.ValidityInvalid {
-						label += ", INVALID"
+					} else if n := doubtful(g, result.ValidityInvalid); n > 0 {
+						label += fmt.Sprintf(", %d of %d INVALID", n, len(g.Runs))
+					} else if n := doubtful(g, result.ValidityNoisy); n > 0 {
+						label += fmt.Sprintf(", %d of %d noisy", n, len(g.Runs))
 					}
-					p.beside(name, vg.Point{X: p.Min.X - 6, Y: p.py(y + lane/2)}, label)
+					at := y + 7.5
+					p.rowName(lettering(labelSize, black), p.py(at), label)
 					if g != nil {
-						p.latencyDots(g, y+lane/2, colors[b], p50)
-						p.latencyDots(g, y+lane/2, colors[b], p99)
+						p.latencyDots(g, at, colors[b], p50)
+						p.latencyDots(g, at, colors[b], p99)
 					}
 				}
 			}
@@ -360,6 +362,12 @@ func matrixVerdicts(m *result.Matrix) *figure {
 						continue
 					}
 					first, second, fill := verdictCell(w, b)
+					switch g, _ := w.Of(b); {
+					case first == "INVALID":
+						second = fmt.Sprintf("%d of %d: %s", doubtful(g, result.ValidityInvalid), len(g.Runs), second)
+					case second == noisyRuns:
+						second = fmt.Sprintf("%d of %d noisy", doubtful(g, result.ValidityNoisy), len(g.Runs))
+					}
 					c.FillPolygon(fill, corners(box))
 					text := placed(boldLettering(labelSize, black), draw.XCenter, draw.YCenter)
 					if second == "" {
@@ -378,6 +386,9 @@ func matrixVerdicts(m *result.Matrix) *figure {
 	}
 }
 
+// noisyRuns is why a verdict is in doubt that some runs of a group are noisy.
+const noisyRuns = "noisy"
+
 // verdictCell is a verdict in two lines and a colour.
 func verdictCell(w *result.Column, broker string) (first, second string, fill color.NRGBA) {
 	g, _ := w.Of(broker)
@@ -395,10 +406,20 @@ func verdictCell(w *result.Column, broker string) (first, second string, fill co
 	case validity == result.ValidityInvalid:
 		return "INVALID", cmp.Or(second, invalidWhy(g)), fade(orange, 0.4)
 	case validity == result.ValidityNoisy:
-		return string(outcome), cmp.Or(second, "noisy"), fade(bluegreen, 0.3)
+		return string(outcome), cmp.Or(second, noisyRuns), fade(bluegreen, 0.3)
 	default:
 		return string(outcome), second, fade(bluegreen, 0.3)
 	}
+}
+
+// doubtful is how many runs of a group are of a validity.
+func doubtful(g *result.Group, v result.Validity) (n int) {
+	for _, r := range g.Runs {
+		if r.Summary.Validity == v {
+			n++
+		}
+	}
+	return n
 }
 
 // findingsText counts what went wrong, worst first.

@@ -49,7 +49,7 @@ func centre(img image.Image, c color.NRGBA, before int) (x float64, n int) {
 func TestKnownRatioIsDrawnAtItsPlace(t *testing.T) {
 	sequential(t)
 	m := matrixOf(t, map[string]float64{"mosquitto": 1, "mochi": 2, "nats": 4})
-	img := picture(t, matrixRatios(m, "x", "CPU per delivered", "title", "what"))
+	img := picture(t, matrixRatios(m, "x", "CPU per delivered", "title", "what", "less"))
 	colors := entityColors(m.Brokers)
 	edge := img.Bounds().Dx() * 3 / 4 // Names stand to the right of it.
 	var at [3]float64

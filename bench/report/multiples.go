@@ -158,7 +158,7 @@ func (m *multiples) lines() string {
 		text += " Dots: medians of the runs at the percentiles that the files kept; thin lines only lead the eye from one to the next."
 	}
 	if invalid {
-		text += " Hollow: not a valid run."
+		text += " Hollow: not all of the runs are valid."
 	}
 	if lost {
 		text += " Lossy: promised deliveries are missing, and the latency of the survivors is not drawn."
@@ -198,10 +198,7 @@ func (p *panel) multiple(m *multiples, row string, level int, first, bottom bool
 		p.xTicks()
 	}
 	if first {
-		label := placed(lettering(tickSize, black), draw.XRight, draw.YBottom)
-		for _, t := range p.y.ticks {
-			p.beside(label, vg.Point{X: p.Min.X - tickRoom, Y: p.py(t.at)}, t.label)
-		}
+		p.yTicks()
 	}
 	note := func(c color.Color, text string) {
 		style := placed(lettering(captionSize+0.5, c), draw.XRight, draw.YBottom)
@@ -229,7 +226,11 @@ func (p *panel) multiple(m *multiples, row string, level int, first, bottom bool
 		}
 	}
 	if cell.lost != nil {
-		note(lossColor, "lossy: "+strings.Join(cell.lost, ", "))
+		text := "lossy: " + strings.Join(cell.lost, ", ")
+		if lettering(captionSize+0.5, lossColor).Width(text) > p.Max.X-p.Min.X-32 {
+			text = fmt.Sprintf("%d lossy", len(cell.lost))
+		}
+		note(lossColor, text)
 	} else if cell.curves == nil {
 		note(grey, "no latency known")
 	}
@@ -283,9 +284,9 @@ func matrixMultiples(m *result.Matrix) *figure {
 	}
 	noisy := ""
 	if slices.ContainsFunc(groups, func(g *result.Group) bool { return g.Validity() == result.ValidityNoisy }) {
-		noisy = "Some runs were noisy: see the verdicts; such latencies do not compare."
+		noisy = " Some runs were noisy: such latencies do not compare."
 	}
-	return x.figure("matrix-qos", "Latency at each QoS, at a load that all carry", "response time, logarithmic; columns: QoS; the same axes everywhere", noisy, matrixFooter(m))
+	return x.figure("matrix-qos", "Latency at each QoS, at one paced load", "response time, logarithmic; columns: QoS; the same axes everywhere", "The same schedule for all; the verdicts say who kept up with it."+noisy, matrixFooter(m))
 }
 
 // levelColors are those of the levels of QoS: from light to dark, as they are an order.

@@ -17,6 +17,9 @@ type panel struct {
 	above       bool      // Names of rows stand above them.
 }
 
+// aboveRoom is what names of rows leave at the left that stand above them: half of a tick's label.
+const aboveRoom = 16
+
 // Room around the data of a panel, in points.
 const (
 	leftRoom   = 46
@@ -42,7 +45,7 @@ func (p *panel) at(x, y float64) vg.Point { return vg.Point{X: p.px(x), Y: p.py(
 func rowsPanel(c draw.Canvas, x, y scale, names, right vg.Length) *panel {
 	above := isNarrow(c)
 	if above {
-		names = 8
+		names = aboveRoom
 	}
 	c.Min.X += names - leftRoom
 	p := newPanel(c, x, y, right)
@@ -88,19 +91,24 @@ func (p *panel) axes(xName, yName string) {
 		p.xTicks()
 		p.FillText(placed(lettering(labelSize, grey), draw.XRight, draw.YTop), vg.Point{X: p.Max.X, Y: p.Min.Y - 15}, xName)
 	}
-	label := placed(lettering(tickSize, black), draw.XRight, draw.YBottom)
-	for _, t := range p.y.ticks {
-		p.beside(label, vg.Point{X: p.Min.X - tickRoom, Y: p.py(t.at)}, t.label)
-	}
+	p.yTicks()
 	// The name stands above its axis, where it is read without turning the head.
 	p.FillText(placed(lettering(labelSize, grey), draw.XLeft, draw.YBottom), vg.Point{X: p.Min.X - leftRoom, Y: p.Max.Y + p.nameAt}, yName)
+}
+
+// yTicks labels the y axis.
+func (p *panel) yTicks() {
+	label := placed(lettering(tickSize, black), draw.XRight, draw.YBottom)
+	for _, t := range p.y.labelled(p.py, func(string) vg.Length { return lineHeight(label) }) {
+		p.beside(label, vg.Point{X: p.Min.X - tickRoom, Y: p.py(t.at)}, t.label)
+	}
 }
 
 // xTicks labels the x axis, leaving out what would touch its neighbour.
 func (p *panel) xTicks() {
 	label := placed(lettering(tickSize, black), draw.XCenter, draw.YTop)
 	end := p.Min.X - 100
-	for _, t := range p.x.ticks {
+	for _, t := range p.x.labelled(p.px, func(text string) vg.Length { return label.Width(text) + 4 }) {
 		x, half := p.px(t.at), label.Width(t.label)/2
 		p.StrokeLine2(stroke(grey, thinWidth), x, p.Min.Y, x, p.Min.Y-2.5)
 		if t.label == "" || x-half < end+4 {

@@ -65,10 +65,21 @@ func comparePercentilesFigure(c *result.Comparison) *figure {
 	return &figure{
 		name:    "compare-latency",
 		title:   markedGroups("Latency by percentile", picked.groups),
-		caption: []string{"Response times, from the instant a message was due; all runs of a group merged; area: range of the runs." + caption, compareFooter(c)},
+		caption: []string{"Response times, from the instant a message was due; all runs of a group merged" + bands(curves) + "." + caption, compareFooter(c)},
 		height:  340, narrow: 300,
 		draw: func(cv draw.Canvas) { drawPercentiles(cv, curves) },
 	}
+}
+
+// mostBands is how many curves have the range of their runs around them: more of them hide each other.
+const mostBands = 3
+
+// bands says what the areas are, if there are any.
+func bands(curves []curve) string {
+	if len(curves) > mostBands {
+		return ""
+	}
+	return "; area: range of the runs, as far as each of them has 6 samples beyond"
 }
 
 // responseCurves are the response times of those groups of a comparison at one rate that lost nothing; the caption says which rate, and who
@@ -130,8 +141,10 @@ func drawPercentiles(c draw.Canvas, curves []curve) {
 	c.Max.Y -= 16
 	p := newPanel(c, percentiles(last), logarithmic(low, math.Max(high, low), seconds), labelRoom(names...))
 	p.grid()
-	for _, u := range curves {
-		p.runBand(u)
+	if len(curves) <= mostBands {
+		for _, u := range curves {
+			p.runBand(u)
+		}
 	}
 	var labels []lineLabel
 	for i, u := range curves {
@@ -201,6 +214,10 @@ func (p *panel) percentileMarks(u curve) {
 		at := p.at(t.at, v)
 		at.X -= 3
 		at.Y += 3
-		p.FillText(style, at, seconds(v))
+		if text := seconds(v); at.X-style.Width(text) > p.Min.X {
+			p.FillText(style, at, text)
+		} else { // On the other side of the curve, which rises.
+			p.FillText(placed(style, draw.XLeft, draw.YTop), vg.Point{X: at.X + 6, Y: at.Y - 6}, text)
+		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"image/color"
 	"math"
-	"slices"
 
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -33,6 +32,9 @@ func ratiosFigure(c *result.Comparison) *figure {
 	low, high := 1.0, 1.0
 	for _, name := range ratioMetrics {
 		k := metricIndex(name)
+		if name == "delivered rate" && c.Groups[0].Runs[0].Manifest.Workload.Load != "closed" {
+			continue // It is what was offered.
+		}
 		for i, g := range c.Groups {
 			r := c.Cells[i][k].Ratio
 			if r == nil {
@@ -48,18 +50,18 @@ func ratiosFigure(c *result.Comparison) *figure {
 	if rows == nil {
 		return nil
 	}
-	kind := "its 95 % interval"
-	if slices.ContainsFunc(rows, func(x ratioRow) bool { return x.ratio.Confidence == 0 }) {
-		kind = "the range of the pairs (no confidence interval)"
+	var ratios []*result.Ratio
+	for _, x := range rows {
+		ratios = append(ratios, x.ratio)
 	}
 	return &figure{
-		name: "compare-ratios", title: markedGroups("Times the first", c.Groups), subtitle: "1 is " + c.Groups[0].Label,
+		name: "compare-ratios", title: markedGroups("Pair by pair, as a multiple of "+c.Groups[0].Label, c.Groups), subtitle: "1 is " + c.Groups[0].Label + "; left of it is less",
 		caption: []string{
-			"Dots: pairs of runs, one directly after the other; upright bar: median ratio; line: " + kind + ". Grey text: no difference shown. Logarithmic: twice and half are equally far from 1.",
+			"Dots: pairs of runs, one directly after the other; upright bar: median ratio; line: " + pairsInterval(ratios) + ". Grey text: no difference shown. Logarithmic: twice and half are equally far from 1.",
 			compareFooter(c),
 		},
 		height: vg.Length(120 + len(rows)*rowHeight), narrow: vg.Length(120 + len(rows)*(rowHeight+extraRow)),
-		draw: func(cv draw.Canvas) { drawRatios(cv, rows, low, high) },
+		draw: func(cv draw.Canvas) { drawRatios(cv, rows, c.Groups[0].Label, low, high) },
 	}
 }
 
@@ -80,15 +82,15 @@ func pairRatios(base, g *result.Group, m *result.Metric) (all []float64) {
 	return all
 }
 
-func drawRatios(c draw.Canvas, rows []ratioRow, low, high float64) {
+func drawRatios(c draw.Canvas, rows []ratioRow, base string, low, high float64) {
 	names, texts := make([]row, len(rows)), []string{}
 	for i, x := range rows {
 		names[i] = row{label: x.label}
 		texts = append(texts, ratioWords(x.ratio))
 	}
-	p := rowsPanel(c, logarithmic(low, high, times), linear(0, float64(len(rows)), len(rows), func(float64) string { return "" }), rowNameRoom(names), labelRoom(texts...))
+	p := rowsPanel(c, near(low, high, times), linear(0, float64(len(rows)), len(rows), func(float64) string { return "" }), rowNameRoom(names), labelRoom(texts...))
 	p.grid()
-	p.axes("times the first, logarithmic", "")
+	p.axes("times "+base+", logarithmic", "")
 	p.StrokeLine2(stroke(black, 1), p.px(1), p.Min.Y, p.px(1), p.Max.Y)
 	for i, x := range rows {
 		v := float64(len(rows)-i) - 0.5
@@ -111,9 +113,14 @@ func drawRatios(c draw.Canvas, rows []ratioRow, low, high float64) {
 
 // ratioWords is a ratio with its interval, or that none is shown.
 func ratioWords(r *result.Ratio) string {
-	text := fmt.Sprintf("%.2f× [%.2f, %.2f]", r.Value, r.Lo, r.Hi)
-	if !r.Shown {
-		text = fmt.Sprintf("~ [%.2f, %.2f]", r.Lo, r.Hi)
+	short := func(v float64) string {
+		if v < 9.995 {
+			return fmt.Sprintf("%.2f", v)
+		}
+		return digits(v)
 	}
-	return text
+	if !r.Shown {
+		return fmt.Sprintf("~ [%s, %s]", short(r.Lo), short(r.Hi))
+	}
+	return fmt.Sprintf("%s× [%s, %s]", short(r.Value), short(r.Lo), short(r.Hi))
 }

@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"image/color"
+	"math"
 	"strings"
 
 	"gonum.org/v1/plot/vg"
@@ -13,48 +15,60 @@ import (
 // mostRecoveries is how many faults the chart has rows for; a run may have hundreds.
 const mostRecoveries = 12
 
-// recoveryFigure is how long the consequences of faults lasted, and how long clients that came back waited; nil if nobody was cut off.
+// recoveryFigure is what came after faults: how long their consequences lasted, how long clients that came back waited, and how fast what had been
+// queued for them was delivered; nil if nobody was cut off.
 func recoveryFigure(r *result.Run) *figure {
-	faults, back := recoveryRows(&r.Summary), resumeRows(&r.Summary)
-	if faults == nil && back == nil {
+	faults, back, drains := recoveryRows(&r.Summary), resumesOf(&r.Summary), drainRows(&r.Summary)
+	if faults == nil && back == nil && drains == nil {
 		return nil
 	}
 	caption := ""
 	if faults != nil {
 		caption = "Recovery: from the end of a fault until delivered rate and median response time were as before for half a second, to a tenth of a second. "
 	}
-	if back != nil {
-		caption += "Resume: from a lost connection's return, until CONNACK, and until the first message; bar: median, dots: p99 and the longest, as far as there are enough samples."
-	}
 	if n := len(r.Summary.Recoveries); n > mostRecoveries {
-		caption += fmt.Sprintf(" The first %d of %d faults.", mostRecoveries, n)
+		caption += fmt.Sprintf("The first %d of %d faults. ", mostRecoveries, n)
 	}
-	height, narrow := vg.Length(100), vg.Length(100)
-	for _, rows := range [][]row{faults, back} {
-		if rows != nil {
-			height += recoveryHeight(rows, false)
-			narrow += recoveryHeight(rows, true)
+	caption += resumeText(back)
+	if drains != nil {
+		caption += "Drain: messages that had been queued, by the time from when their subscribers began to connect again until the last of them was there. "
+	}
+	height := func(narrow bool) vg.Length {
+		sum := vg.Length(100)
+		for _, rows := range [][]row{faults, drains} {
+			if rows != nil {
+				sum += recoveryHeight(rows, narrow)
+			}
 		}
+		if back != nil {
+			sum += resumeHeight
+		}
+		return sum
 	}
 	return &figure{
 		name: "recovery", title: marked("After faults", &r.Summary), subtitle: setting(&r.Manifest),
-		caption: []string{caption, footer([]*result.Run{r})},
-		height:  height, narrow: narrow,
+		caption: []string{strings.TrimSpace(caption), footer([]*result.Run{r})},
+		height:  height(false), narrow: height(true),
 		draw: func(c draw.Canvas) {
-			all := append(append([]row{}, faults...), back...)
+			all := append(append([]row{}, faults...), drains...)
 			names, texts := rowNameRoom(all), rowTextRoom(all)
-			for _, part := range []struct {
-				name string
-				rows []row
-			}{{"recovery after each fault", faults}, {"clients that came back", back}} {
-				if part.rows == nil {
-					continue
+			rows := func(name string, rows []row, format func(float64) string) {
+				if rows == nil {
+					return
 				}
 				box := c
-				box.Min.Y = box.Max.Y - recoveryHeight(part.rows, isNarrow(c))
+				box.Min.Y = box.Max.Y - recoveryHeight(rows, isNarrow(c))
 				c.Max.Y = box.Min.Y
-				drawRows(box, part.name, part.rows, names, texts, seconds)
+				drawRows(box, name, rows, names, texts, format)
 			}
+			rows("recovery after each fault", faults, seconds)
+			if back != nil {
+				box := c
+				box.Min.Y = box.Max.Y - resumeHeight + 12
+				c.Max.Y -= resumeHeight
+				drawResumes(box, back)
+			}
+			rows("messages delivered a second out of queues", drains, number)
 		},
 	}
 }
@@ -82,18 +96,123 @@ func recoveryRows(s *result.Summary) (rows []row) {
 	return rows
 }
 
-// resumeRows are how long clients waited that came back.
-func resumeRows(s *result.Summary) (rows []row) {
-	for _, e := range s.Exchanges {
-		if !strings.HasPrefix(e.Name, "resume") || !e.Took.Supports(0.5) {
+// drainRows are how fast queues were delivered to subscribers that came back together.
+func drainRows(s *result.Summary) (rows []row) {
+	windows := s.OfflineWindows
+	if len(windows) == 0 && s.Drained != nil {
+		windows = []result.Drained{*s.Drained}
+	}
+	for i := range first(windows, mostRecoveries) {
+		x := &windows[i]
+		if !x.Queues() || x.Queued == 0 {
 			continue
 		}
-		r := row{label: e.Name, bars: []bar{{e.Took.P50, latencyColor}}, dots: []float64{e.Took.Max}}
-		r.text = fmt.Sprintf("p50 %s, longest %s, n = %s", seconds(e.Took.P50), seconds(e.Took.Max), count(e.Took.Count))
-		if e.Took.Supports(0.99) {
-			r.dots = append(r.dots, e.Took.P99)
+		r := row{label: "away for " + seconds(x.Away), text: fmt.Sprintf("%s, %s of %s in %s", rate(x.Rate), number(float64(x.Delivered)), number(float64(x.Queued)), seconds(x.Seconds))}
+		if x.At > 0 {
+			r.label += " from " + seconds(x.At)
+		}
+		if r.bars = []bar{{x.Rate, deliveredColor}}; x.Delivered < x.Queued {
+			r.bars[0].color = lossColor // The rest never came: the rate is that of what did.
 		}
 		rows = append(rows, r)
 	}
 	return rows
+}
+
+// A resume is how long clients that came back waited for something. Files from before there were Distributions have a few percentiles only.
+type resume struct {
+	label  string
+	color  color.NRGBA
+	took   result.Quantiles
+	values *result.Histogram // nil: not kept.
+}
+
+// resumeHeight is that of the chart of resumes.
+const resumeHeight = 190
+
+func resumesOf(s *result.Summary) (all []resume) {
+	for _, x := range []struct {
+		name, label string
+		color       color.NRGBA
+	}{{"resume", "session", fade(grey, 0.5)}, {"resume, message", "first message", latencyColor}, {"resume, silence", "without a message", purple}} {
+		for i := range s.Exchanges {
+			if e := &s.Exchanges[i]; e.Name == x.name && e.Took.Supports(0.5) {
+				all = append(all, resume{x.label, x.color, e.Took, s.Distributions.Of(x.name)})
+			}
+		}
+	}
+	return all
+}
+
+// share is the distribution function, as a step line or, of a file that kept no distribution, through the percentiles that it kept.
+func (u *resume) share() (points []point) {
+	if u.values == nil {
+		for _, k := range knotAt {
+			if u.took.Supports(k.at) {
+				points = append(points, point{math.Max(k.of(&u.took), floor), k.at})
+			}
+		}
+		return append(points, point{math.Max(u.took.Max, floor), 1})
+	}
+	from := 0.0
+	u.values.Steps(func(v, to float64) {
+		v = math.Max(v, floor)
+		points = append(points, point{v, from}, point{v, to})
+		from = to
+	})
+	return points
+}
+
+// resumeText says what the lines are.
+func resumeText(all []resume) (text string) {
+	if all == nil {
+		return ""
+	}
+	text = "Clients that came back, from when they began to connect again: until their session and subscriptions were there, and until the first message"
+	for _, u := range all {
+		if u.label == "without a message" {
+			text += "; and how long they were without a message, from the last one before"
+		}
+	}
+	for _, u := range all {
+		text += fmt.Sprintf("; %s: n = %s, longest %s", u.label, count(u.took.Count), seconds(u.took.Max))
+	}
+	text += ". "
+	for _, u := range all {
+		if u.values == nil {
+			return text + "Dots: the percentiles that the file kept; thin lines only lead the eye. "
+		}
+	}
+	return text
+}
+
+// drawResumes draws the share of the clients that waited no longer.
+func drawResumes(c draw.Canvas, all []resume) {
+	low, high := math.Inf(1), 0.0
+	var names []string
+	for i := range all {
+		for _, q := range all[i].share() {
+			low, high = math.Min(low, q.x), math.Max(high, q.x)
+		}
+		names = append(names, all[i].label)
+	}
+	c.Max.Y -= 16
+	p := newPanel(c, logarithmic(low, high, seconds), linear(0, 1, 4, percent), labelRoom(names...))
+	p.grid()
+	p.axes("time, logarithmic", "share of those who came back that waited no longer")
+	var labels []lineLabel
+	for i := range all {
+		u := &all[i]
+		points := u.share()
+		if u.values != nil { // The first often lies below the second, and is wider.
+			p.line(stroke(u.color, [3]float64{4, 1.2, lineWidth}[i]), points)
+		} else {
+			p.line(stroke(u.color, thinWidth), points)
+			for _, q := range points {
+				p.dot(u.color, q.x, q.y, 2, false)
+			}
+		}
+		labels = append(labels, lineLabel{1, u.label, u.color})
+	}
+	p.labels(labels)
 }

@@ -18,12 +18,12 @@ func TestRecoveryRows(t *testing.T) {
 	if len(rows) != 3 || rows[0].bars[0].length != 0.4 || rows[1].bars != nil || rows[2].text != "within 0.1 s" {
 		t.Fatalf("%+v", rows)
 	}
-	if resumeRows(&r.Summary) != nil {
+	if resumesOf(&r.Summary) != nil {
 		t.Error("nobody came back")
 	}
 	r.Summary.Exchanges = append(r.Summary.Exchanges, result.Exchange{Name: "resume, message", Took: result.Quantiles{Count: 40, P50: 0.1, P99: 0.9, Max: 1}})
-	if rows = resumeRows(&r.Summary); len(rows) != 1 || len(rows[0].dots) != 1 {
-		t.Errorf("a p99 of 40 samples: %+v", rows)
+	if all := resumesOf(&r.Summary); len(all) != 1 || len(all[0].share()) != 2 { // The median and the longest.
+		t.Errorf("of 40 samples: %+v", all)
 	}
 	sequential(t)
 	// 0.4 s and 0.1 s on scales of their own: the longer of each is drawn; what matters is that there are two bars, not three.

@@ -60,7 +60,11 @@ func drawRows(c draw.Canvas, name string, rows []row, names, texts vg.Length, fo
 		}
 	}
 	c.Max.Y -= 16
-	p := rowsPanel(c, fromZero(high, format), linear(0, float64(len(rows)), len(rows), func(float64) string { return "" }), names, texts)
+	x := fromZero(high, format)
+	if high == 0 { // There is nothing to measure on it.
+		x.ticks = x.ticks[:1]
+	}
+	p := rowsPanel(c, x, linear(0, float64(len(rows)), len(rows), func(float64) string { return "" }), names, texts)
 	p.grid()
 	for i, r := range rows {
 		p.row(float64(len(rows)-i)-0.5, r)
@@ -71,8 +75,10 @@ func drawRows(c draw.Canvas, name string, rows []row, names, texts vg.Length, fo
 
 // row draws one row around height y.
 func (p *panel) row(y float64, r row) {
-	const half = 0.26
-	from := 0.0
+	half, from := 0.26, 0.0
+	if p.above { // The name takes some of the room.
+		half = 0.18
+	}
 	for _, b := range r.bars {
 		p.FillPolygon(b.color, []vg.Point{p.at(from, y-half), p.at(from+b.length, y-half), p.at(from+b.length, y+half), p.at(from, y+half)})
 		from += b.length

@@ -1,6 +1,12 @@
 package report
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"gonum.org/v1/plot/vg"
+)
 
 // A scale maps values to the unit interval and says where its ticks are.
 //
@@ -17,6 +23,44 @@ type scale struct {
 type tick struct {
 	at    float64
 	label string
+	spare string // Its label where all such have room.
+	main  bool   // Its label stays where there is no room for all.
+}
+
+// labelled are the ticks with what is written at each: the spare labels too if all are apart, and only the main ones if even the others are not.
+// Some labels of a kind and others not would look like a scale with holes. where is the middle of a label on the axis, and size how much of the axis
+// it takes.
+func (s *scale) labelled(where func(v float64) vg.Length, size func(label string) vg.Length) []tick {
+	full, few, mains := slices.Clone(s.ticks), slices.Clone(s.ticks), 0
+	for i, t := range s.ticks {
+		full[i].label = cmp.Or(t.label, t.spare)
+		if t.main {
+			mains++
+		} else {
+			few[i].label = ""
+		}
+	}
+	apart := func(ticks []tick) bool {
+		end := vg.Length(math.Inf(-1))
+		for _, t := range ticks {
+			if t.label == "" {
+				continue
+			}
+			at, half := where(t.at), size(t.label)/2
+			if at-half < end {
+				return false
+			}
+			end = at + half
+		}
+		return true
+	}
+	switch {
+	case apart(full):
+		return full
+	case apart(s.ticks) || mains < 2:
+		return s.ticks
+	}
+	return few
 }
 
 // unit is the place of v between the ends of the scale, 0 to 1. Values beyond an end are put on it.
@@ -32,7 +76,9 @@ func (s *scale) unit(v float64) float64 {
 // fromZero is a linear scale from 0 to the first tick that is not below max. Rates and costs have
 // no other: cut the foot off a bar, and its length says nothing.
 func fromZero(max float64, format func(float64) string) scale {
-	return linear(0, max, 5, format)
+	s := linear(0, max, 5, format)
+	s.ticks[0].label = "0" // Of whatever it is none.
+	return s
 }
 
 // linear is a linear scale with about n ticks at 1, 2 or 5 times a power of ten, from min up to the
@@ -45,7 +91,7 @@ func linear(min, max float64, n int, format func(float64) string) scale {
 	last := math.Ceil((max-min)/step - 1e-9)
 	s := scale{min: min, max: min + last*step, at: func(v float64) float64 { return v }}
 	for i := 0.0; i <= last; i++ {
-		s.ticks = append(s.ticks, tick{min + i*step, format(min + i*step)})
+		s.ticks = append(s.ticks, tick{at: min + i*step, label: format(min + i*step)})
 	}
 	return s
 }
@@ -80,11 +126,30 @@ func logarithmic(min, max float64, format func(float64) string) scale {
 	}
 	s := scale{min: value125(from), max: value125(to), at: math.Log10}
 	for i := from; i <= to; i++ {
-		t := tick{at: value125(i)}
-		if to-from <= 9 || mod3(i) == 0 {
-			t.label = format(t.at)
+		t := tick{at: value125(i), main: mod3(i) == 0}
+		if t.spare = format(t.at); to-from <= 9 || mod3(i) == 0 {
+			t.label = t.spare
 		}
 		s.ticks = append(s.ticks, t)
+	}
+	return s
+}
+
+// near is a logarithmic scale around positive values that may be close to each other: within a factor of four, its ticks are in equal steps,
+// because 1, 2 and 5 would leave it with two of them and most of the room empty.
+func near(min, max float64, format func(float64) string) scale {
+	if max > 4*min {
+		return logarithmic(min, max, format)
+	}
+	step := niceStep((max - min) / 4)
+	if max == min {
+		step = niceStep(min / 20)
+	}
+	from, to := math.Floor(min/step-1e-9), math.Ceil(max/step+1e-9)
+	from = math.Max(from, 1)
+	s := scale{min: from * step, max: to * step, at: math.Log10}
+	for i := from; i <= to; i++ {
+		s.ticks = append(s.ticks, tick{at: i * step, label: format(i * step)})
 	}
 	return s
 }
@@ -114,10 +179,13 @@ func step125(v float64, up bool) int {
 func percentiles(last float64) scale {
 	s := scale{min: 0, max: last, at: func(q float64) float64 { return -math.Log10(1 - q) }}
 	// Labels are words: 100 * 0.99999 would print as 99.99900000000001.
-	for _, t := range []tick{{0, "0"}, {0.5, "50 %"}, {0.9, "90 %"}, {0.99, "99 %"}, {0.999, "99.9 %"}, {0.9999, "99.99 %"},
+	for _, t := range []struct {
+		at    float64
+		label string
+	}{{0, "0"}, {0.5, "50 %"}, {0.9, "90 %"}, {0.99, "99 %"}, {0.999, "99.9 %"}, {0.9999, "99.99 %"},
 		{0.99999, "99.999 %"}, {0.999999, "99.9999 %"}, {0.9999999, "99.99999 %"}} {
 		if t.at <= last {
-			s.ticks = append(s.ticks, t)
+			s.ticks = append(s.ticks, tick{at: t.at, label: t.label})
 		}
 	}
 	return s

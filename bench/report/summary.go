@@ -156,6 +156,12 @@ func className(c result.Class) string {
 		return "received and never sent"
 	case result.SessionLost:
 		return "sessions lost"
+	case result.SubscriptionLost:
+		return "subscriptions lost"
+	case result.SessionKept:
+		return "sent again out of a session that had ended"
+	case result.Miscounted:
+		return "that the broker counts otherwise"
 	case result.IDReused:
 		return "with a Packet Identifier in use"
 	case result.IDChanged:

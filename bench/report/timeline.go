@@ -386,7 +386,8 @@ func glyphText(r *result.Run) (text string) {
 		{func(e *result.Event) bool { return e.Kind == result.EventChurn }, " Cross: clients left."},
 		{func(e *result.Event) bool { return e.Kind == result.EventFault && e.Until <= e.At }, " Triangle: a fault at an instant."},
 		{func(e *result.Event) bool { return e.Kind == result.EventFault && e.Until > e.At }, " Square and red area: a fault that lasted."},
-		{func(e *result.Event) bool { return e.Kind == result.EventRecover }, " Green circle: it was over."},
+		{func(e *result.Event) bool { return e.Kind == result.EventRecover && e.Until > e.At }, " Green circle: it was over."},
+		{func(e *result.Event) bool { return e.Kind == result.EventRecover && e.Until <= e.At }, " Red circle: it was over, and what it did went on."},
 		{func(e *result.Event) bool { return e.Kind == result.EventNote }, " Grey circle: a note."},
 	} {
 		if slices.ContainsFunc(r.Events, func(e result.Event) bool { return x.is(&e) }) {
@@ -426,6 +427,9 @@ func eventMark(e *result.Event) (color.NRGBA, draw.GlyphDrawer) {
 		}
 		return faultColor, draw.PyramidGlyph{}
 	case result.EventRecover:
+		if e.Until <= e.At { // Not recovered.
+			return lossColor, draw.CircleGlyph{}
+		}
 		return bluegreen, draw.CircleGlyph{}
 	case result.EventNote:
 		return grey, draw.CircleGlyph{}

@@ -34,7 +34,7 @@ func verdictFigure(c *result.Comparison) *figure {
 		name:  "compare-verdicts",
 		title: "What became of the promises",
 		caption: []string{
-			"Deliveries over all runs of a group. Dropped: acknowledged and then dropped at a limit of the broker. Legal: what the QoS level allows.",
+			"Deliveries over all runs of a group. Dropped: acknowledged and then dropped at a limit of the broker. Legal: what the QoS level allows. Validity: that of the worst run.",
 			compareFooter(c),
 		},
 		height: vg.Length(86 + 22*(len(c.Groups)+1)),
