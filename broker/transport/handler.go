@@ -53,7 +53,7 @@ type Options struct {
 	Loops      int // Default: max(1, GOMAXPROCS/2).
 	Driver     Driver
 	Outbox     int  // High-water mark of one connection's outbox, bytes; default 1 MiB.
-	ReadBuffer int  // One for each loop, bytes; default 256 KiB.
+	ReadBuffer int  // One for each loop, bytes; default 512 KiB.
 	Precise    bool // The loop's turns are timed to about 60 µs instead of 1 ms (epoll: a locked thread in epoll_pwait2), for pacing. Ignored by Goroutine.
 	Spin       bool // The loops never sleep: each keeps a CPU busy, and nobody pays for waking it. For measuring a peer at its limit. Implies Precise.
 
@@ -70,7 +70,7 @@ type Options struct {
 
 const (
 	defaultOutbox     = 1 << 20
-	defaultReadBuffer = 256 << 10 // A message of 64 KiB comes in one read, and small ones touch no more of it than they fill.
+	defaultReadBuffer = 512 << 10 // A message of 256 KiB is collected in it without being copied; small ones touch no more of it than they fill.
 	minReadBuffer     = 512
 )
 

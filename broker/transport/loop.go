@@ -28,6 +28,7 @@ type Loop struct {
 	// Guarded by turn.
 	now        int64
 	buf        []byte  // Every connection is read into this, and its bytes lent from here.
+	room       *buffer // What buf lies in.
 	slots      []*Conn // All connections; a connection's slot is what epoll knows it by.
 	freeSlots  []int32
 	vacated    []int32 // Free after the runner's next turn: the events that it has in hand may still name them.
@@ -104,11 +105,11 @@ func newLoop(ls *Loops, index int) *Loop {
 	l := &Loop{
 		loops:   ls,
 		index:   index,
-		buf:     make([]byte, ls.opts.ReadBuffer),
 		timerAt: math.MaxInt64,
 		// Until the runner sleeps there is no need to wake it.
 		sleepUntil: math.MinInt64,
 	}
+	l.setRoom(l.pool.get(ls.opts.ReadBuffer))
 	l.rewind = func() { l.timerAt = math.MinInt64 }
 	return l
 }

@@ -73,8 +73,9 @@ func (l *Loop) receive(c *Conn, r reader) outcome {
 }
 
 // maxRead is the most that one read asks for, bytes: copying more in one system call keeps a garbage collection waiting for a time
-// that can be felt. Whether a read was short is told by what was asked for, not by the room there was.
-const maxRead = 128 << 10
+// that can be felt. A payload of 128 KiB comes in one read, with what is around it, and one of 256 KiB in two. Whether a
+// read was short is told by what was asked for, not by the room there was.
+const maxRead = 144 << 10
 
 // space is where c's next bytes are to be read to, behind what it had left. That is moved into the loop's buffer if
 // it is small there. A large packet collects in a buffer of its own, which grows with it.
@@ -83,15 +84,28 @@ func (l *Loop) space(c *Conn) (space []byte, kept int) {
 		return l.buf, 0
 	}
 	kept = len(c.in.b)
-	if kept <= len(l.buf)/2 {
+	if kept < l.large() {
 		copy(l.buf, c.in.b)
 		return l.buf, kept
 	}
-	if cap(c.in.b)-kept < len(l.buf)/2 {
-		c.in = l.pool.grow(c.in, kept+len(l.buf)/2)
+	if room := min(maxRead, len(l.buf)/2); cap(c.in.b)-kept < room {
+		c.in = l.pool.grow(c.in, kept+room)
 	}
 	return c.in.b[:cap(c.in.b)], kept
 }
+
+// large is how much of a packet is not copied out of the loop's buffer and back, bytes.
+func (l *Loop) large() int { return len(l.buf) / 4 }
+
+// handOver makes the loop's buffer, which holds the beginning of a large packet, that of c, and takes another. It is
+// four times as large as what is in it at most, like every buffer that is kept.
+func (l *Loop) handOver(c *Conn, n int) {
+	c.in = l.room
+	c.in.b = c.in.b[:n]
+	l.setRoom(l.pool.get(len(l.buf)))
+}
+
+func (l *Loop) setRoom(b *buffer) { l.room, l.buf = b, b.b[:l.loops.opts.ReadBuffer] }
 
 // present lends b to the handler, and keeps what it does not consume.
 func (l *Loop) present(c *Conn, b []byte) {
@@ -114,6 +128,8 @@ func (l *Loop) keep(c *Conn, rest []byte) {
 	switch {
 	case len(rest) == 0:
 		c.in = nil
+	case len(rest) >= l.large() && &rest[0] == &l.buf[0]:
+		l.handOver(c, len(rest))
 	case old != nil && cap(old.b) >= len(rest) && cap(old.b) <= 4*max(len(rest), 1<<minClass):
 		old.b = old.b[:len(rest)]
 		copy(old.b, rest)
