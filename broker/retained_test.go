@@ -219,15 +219,17 @@ func TestWillProperties(t *testing.T) {
 		b.connect(packet.V5, "c", withWill("will", "gone", 1, true,
 			packet.Prop{ID: packet.PropContentType, B: []byte("text")},
 			packet.Prop{ID: packet.PropWillDelayInterval, N: 1},
-			packet.Prop{ID: packet.PropMessageExpiryInterval, N: 77},
+			packet.Prop{ID: packet.PropMessageExpiryInterval, N: 0x4DFF},
 			packet.Prop{ID: packet.PropUserProperty, Key: []byte("k"), B: []byte("v")},
 		)).vanish()
 		b.await("the will is retained", func() bool { return b.Stats().Retained == 1 })
 		p := b.connect(packet.V5, "p")
 		p.subscribe("will", 1)
 		m := p.take("will", "gone")
-		want := "\x02\x00\x00\x00\x4D" + "\x03\x00\x04text" + "\x26\x00\x01k\x00\x01v"
-		if string(m.Props) != want || !m.Retain || m.QoS != 1 {
+		// The last byte of the expiry is what the time since has left of it.
+		const expiry, others = "\x02\x00\x00\x4D", "\x03\x00\x04text" + "\x26\x00\x01k\x00\x01v"
+		want := expiry + "\xFF" + others
+		if len(m.Props) != len(want) || string(m.Props[:4]) != expiry || string(m.Props[5:]) != others || !m.Retain || m.QoS != 1 {
 			t.Errorf("properties % x, want % x", m.Props, want)
 		}
 	})
