@@ -32,7 +32,7 @@ func TestMachineGates(t *testing.T) {
 	res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 1), p, func(c *Config) {
 		c.system = func() (measure.SystemUsage, error) { // However long the run took on a busy machine, it was throttled throughout.
 			asked++
-			return measure.SystemUsage{Stalled: -1, Busy: -1, Steal: asked * 1e15, Load: -1, Throttled: asked * 1e15, TooHot: asked}, nil
+			return measure.SystemUsage{Stalled: -1, Busy: -1, Steal: asked * 1e15, Throttled: asked * 1e15, TooHot: asked}, nil
 		}
 	})
 	if err != nil {

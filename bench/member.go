@@ -26,7 +26,6 @@ type member struct {
 	dialling    bool // It holds a place in the waiting line.
 	met         bool // It has been connected before.
 	leaving     bool // Its connection is being ended by the plan.
-	refusal     packet.ReasonCode
 }
 
 // Seldom is what a member needs that does more than to connect and stay. All others share one, which is not written to: to change it, ask special for
@@ -129,12 +128,8 @@ func (m *member) resumed(now int64) {
 	}
 }
 
-// Refused is a CONNACK that says no; Disconnected follows.
-func (m *member) Refused(reason packet.ReasonCode) {
-	if !m.worker.frozen {
-		m.refusal = reason
-	}
-}
+// Refused is a CONNACK that says no; Disconnected follows, with the same reason.
+func (m *member) Refused(packet.ReasonCode) {}
 
 // departed: the connection has ended, or was never made.
 func (m *member) departed(err error, now int64) {

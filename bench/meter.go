@@ -74,7 +74,7 @@ func (m *meter) sample() *result.Usage {
 	was := m.last
 	m.follow()
 	if m.process != nil {
-		u, err := m.process.Sample(false)
+		u, err := m.process.Sample()
 		if err != nil {
 			m.process = nil // It has ended, or never told.
 			return nil

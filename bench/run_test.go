@@ -53,7 +53,7 @@ func serve(t *testing.T, o broker.Options) *broker.Server {
 
 func native(t *testing.T, driver transport.Driver, groups int) client.Engine {
 	t.Helper()
-	e, err := client.NewNativeWith(client.NativeOptions{Groups: groups, Driver: driver})
+	e, err := client.NewNative(client.NativeOptions{Groups: groups, Driver: driver})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,10 +268,18 @@ func TestInterrupted(t *testing.T) {
 					cancel()
 				}
 			}
+			c.Measuring = func(begins bool) {
+				if !begins {
+					time.Sleep(50 * time.Millisecond) // What was sent in this would be due behind the end of what is counted.
+				}
+			}
 		})
 		cancel()
 		if err != nil {
 			t.Fatal(err)
+		}
+		if !res.Summary.Sane() {
+			t.Errorf("interrupted during %s: the result contradicts itself: %+v", phase, res.Summary.Gates)
 		}
 		if !res.Summary.Interrupted || res.Summary.ExitCode != 130 {
 			t.Errorf("interrupted during %s: %+v", phase, res.Summary)

@@ -35,7 +35,7 @@ func eachDriver(t *testing.T, f func(t *testing.T, e *Native)) {
 }
 
 func newEngine(t testing.TB, o NativeOptions) *Native {
-	e, err := NewNativeWith(o)
+	e, err := NewNative(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mqttbench/broker/packet"
+	"mqttbench/broker/scram"
 	"mqttbench/broker/transport"
 )
 
@@ -27,13 +28,8 @@ type Native struct {
 	close  sync.Once
 }
 
-// NewNative makes the native engine: groups event loops.
-func NewNative(groups int, precise bool) (Engine, error) {
-	return NewNativeWith(NativeOptions{Groups: groups, Precise: precise})
-}
-
-// NewNativeWith is NewNative with all that can be chosen.
-func NewNativeWith(o NativeOptions) (*Native, error) {
+// NewNative makes the native engine.
+func NewNative(o NativeOptions) (*Native, error) {
 	ls, err := transport.New(transport.Options{
 		Loops:      max(1, o.Groups),
 		Driver:     o.Driver,
@@ -103,8 +99,9 @@ type group struct {
 	counters Counters
 	idPages  idPages
 	wheel    wheel
-	aliases  map[*client]*aliases // Of the connections that use any; nil: none ever has.
-	reasons  map[*client]error    // What ended the connections that are ending, where this side knows better than the transport.
+	aliases  map[*client]*aliases     // Of the connections that use any; nil: none ever has.
+	proofs   map[*client]*scram.Proof // Exchanges of enhanced authentication that are under way; nil: there never was one.
+	reasons  map[*client]error        // What ended the connections that are ending, where this side knows better than the transport.
 
 	// Timers: one of the loop's for the caller's pacer and the wheel.
 	pacer   func(now int64) int64

@@ -9,16 +9,13 @@ import (
 
 // An Event is a fault that was committed.
 type Event struct {
-	At         time.Time
-	Fault      int    // Its place in Plan.Faults.
-	Name       string // Its name.
-	Action     Action
-	Client     string        // Client Identifier.
-	Connection int           // Of that client, from 0.
-	Direction  Direction     // Of the packet; Either: there was none.
-	Type       packet.Type   // 0: there was no packet.
-	ID         packet.ID     // 0: none.
-	Lasts      time.Duration // 0: it is an instant, or has no end.
+	At        time.Time
+	Name      string        // The fault's.
+	Client    string        // Client Identifier.
+	Direction Direction     // Of the packet; Either: there was none.
+	Type      packet.Type   // 0: there was no packet.
+	ID        packet.ID     // 0: none.
+	Lasts     time.Duration // 0: it is an instant, or has no end.
 }
 
 func (e Event) String() string {
@@ -37,10 +34,8 @@ func (p *Proxy) reportLasting(i int, c *conn, l *line, f *packet.Frame, lasts ti
 	if p.applied == nil {
 		return
 	}
-	fault := &p.plan.Faults[i]
 	e := Event{
-		At: time.Now(), Fault: i, Name: fault.Name, Action: fault.Action,
-		Client: c.life.id, Connection: c.number, Lasts: lasts,
+		At: time.Now(), Name: p.plan.Faults[i].Name, Client: c.life.id, Lasts: lasts,
 	}
 	if f != nil {
 		e.Direction, e.Type, e.ID = l.direction, f.Type, c.identifier(f)

@@ -68,7 +68,7 @@ func (x experiment) carryOut(t *testing.T, url string) finding {
 		t.Fatal(err)
 	}
 	defer proxy.Close()
-	engine, err := client.NewNativeWith(client.NativeOptions{Groups: 2})
+	engine, err := client.NewNative(client.NativeOptions{Groups: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,13 +8,8 @@ import (
 
 // A RuntimeUsage is what the Go runtime of this process says, summed since the process began.
 type RuntimeUsage struct {
-	GCCycles       uint64
 	GCPauses       Distribution // Stop-the-world pauses of the garbage collector.
 	SchedLatencies Distribution // How long goroutines that could run waited for it.
-	HeapBytes      uint64       // Of objects now, dead ones not yet swept included.
-	AllocatedBytes uint64
-	Allocations    uint64
-	Goroutines     uint64 // Now.
 }
 
 // A Distribution is counts of durations: Counts[i] of those in [Bounds[i], Bounds[i+1]) seconds.
@@ -72,34 +67,17 @@ func (d Distribution) Beyond(limit float64) (sum float64) {
 // ReadRuntime samples the runtime of this process.
 func ReadRuntime() RuntimeUsage {
 	samples := []metrics.Sample{
-		{Name: "/gc/cycles/total:gc-cycles"},
 		{Name: "/sched/pauses/total/gc:seconds"},
 		{Name: "/sched/latencies:seconds"},
-		{Name: "/memory/classes/heap/objects:bytes"},
-		{Name: "/gc/heap/allocs:bytes"},
-		{Name: "/gc/heap/allocs:objects"},
-		{Name: "/sched/goroutines:goroutines"},
 	}
 	metrics.Read(samples)
 	return RuntimeUsage{
-		GCCycles:       number(samples[0].Value),
-		GCPauses:       distribution(samples[1].Value),
-		SchedLatencies: distribution(samples[2].Value),
-		HeapBytes:      number(samples[3].Value),
-		AllocatedBytes: number(samples[4].Value),
-		Allocations:    number(samples[5].Value),
-		Goroutines:     number(samples[6].Value),
+		GCPauses:       distribution(samples[0].Value),
+		SchedLatencies: distribution(samples[1].Value),
 	}
 }
 
-// number and distribution take a metric that the runtime may have dropped for nothing, and not for a panic.
-func number(v metrics.Value) uint64 {
-	if v.Kind() != metrics.KindUint64 {
-		return 0
-	}
-	return v.Uint64()
-}
-
+// distribution takes a metric that the runtime may have dropped for nothing, and not for a panic.
 func distribution(v metrics.Value) Distribution {
 	if v.Kind() != metrics.KindFloat64Histogram {
 		return Distribution{}

@@ -10,15 +10,8 @@ import (
 func TestReadRuntime(t *testing.T) {
 	before := ReadRuntime()
 	runtime.GC()
-	sink = make([]byte, 1<<20)
-	runtime.GC() // The runtime adds up allocations when it collects.
+	runtime.GC()
 	after := ReadRuntime()
-	if after.GCCycles < before.GCCycles+2 {
-		t.Errorf("%d cycles after two, %d before", after.GCCycles, before.GCCycles)
-	}
-	if after.AllocatedBytes < before.AllocatedBytes+1<<20 || after.Allocations <= before.Allocations || after.Goroutines == 0 || after.HeapBytes == 0 {
-		t.Errorf("after %+v", after)
-	}
 	pauses := after.GCPauses.Sub(before.GCPauses)
 	if n := sumOf(pauses.Counts); n < 2 {
 		t.Errorf("%d pauses of two collections", n)

@@ -167,9 +167,6 @@ func newSet(home *Recorder) *Set {
 	return s
 }
 
-// Group is the number of the group that recorded the set.
-func (s *Set) Group() int { return s.home.group }
-
 // giveBack empties the set and makes it its recorder's spare.
 func (s *Set) giveBack() {
 	s.Counters = Counters{}

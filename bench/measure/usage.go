@@ -8,26 +8,18 @@ type Usage struct {
 	System int64 // ns. The same.
 
 	RSS   int64 // bytes
-	PSS   int64 // bytes; a shared page counts as its share. Costly for large processes: see Sample.
 	Files int64 // Open descriptors.
-
-	Threads     int64
-	Voluntary   int64 // Context switches of the threads there are now.
-	Involuntary int64 //
-	Reads       int64 // System calls of the read and write families; those of sockets (recv, send) are not among them.
-	Writes      int64 //
 }
 
 // A SystemUsage is what the whole machine says of itself. A field is -1 where it does not.
 type SystemUsage struct {
-	Stalled int64   // ns since boot in which some task waited for a CPU (PSI "some").
-	Busy    int64   // ns of CPU since boot: of all processes and cores, interrupts included. 10 ms ticks.
-	Steal   int64   // ns that a hypervisor gave to others.
-	Load    float64 // Load average over a minute.
+	Stalled int64 // ns since boot in which some task waited for a CPU (PSI "some").
+	Busy    int64 // ns of CPU since boot: of all processes and cores, interrupts included. 10 ms ticks.
+	Steal   int64 // ns that a hypervisor gave to others.
 
 	Throttled int64 // ns that this process's control group stood still because its quota of CPU was used up.
 	TooHot    int64 // Times that a CPU slowed down because of its temperature, since boot.
 }
 
 // unknownSystem is what a system says that says nothing.
-var unknownSystem = SystemUsage{Stalled: -1, Busy: -1, Steal: -1, Load: -1, Throttled: -1, TooHot: -1}
+var unknownSystem = SystemUsage{Stalled: -1, Busy: -1, Steal: -1, Throttled: -1, TooHot: -1}

@@ -39,52 +39,36 @@ func OpenProcess(pid int) (*Process, error) {
 // tick is USER_HZ, which Linux has fixed at 100 a second for what it tells user space.
 const tick = 1e9 / 100
 
-// Sample reads what the process has used. full includes PSS, for which the kernel walks all pages
-// of the process (milliseconds per gigabyte, with its memory map locked): not once a second in the
-// measured part.
-func (p *Process) Sample(full bool) (Usage, error) {
+// Sample reads what the process has used.
+func (p *Process) Sample() (Usage, error) {
 	stat, err := p.proc.Stat()
 	if err != nil {
 		return Usage{}, fmt.Errorf("sampling process %d: %w", p.proc.PID, err)
 	}
 	u := Usage{
 		User: int64(stat.UTime) * tick, System: int64(stat.STime) * tick,
-		RSS: int64(stat.RSS) * int64(os.Getpagesize()), PSS: -1,
-		Threads: int64(stat.NumThreads), Files: -1, Reads: -1, Writes: -1,
+		RSS: int64(stat.RSS) * int64(os.Getpagesize()), Files: -1,
 	}
 	p.sampleThreads(&u)
 	if files, err := p.proc.FileDescriptorsLen(); err == nil {
 		u.Files = int64(files)
-	}
-	if io, err := p.proc.IO(); err == nil {
-		u.Reads, u.Writes = int64(io.SyscR), int64(io.SyscW)
-	}
-	if full {
-		if maps, err := p.proc.ProcSMapsRollup(); err == nil {
-			u.PSS = int64(maps.Pss)
-		}
 	}
 	return u, nil
 }
 
 // sampleThreads sums what the kernel counts for each thread.
 func (p *Process) sampleThreads(u *Usage) {
-	u.CPU, u.Voluntary, u.Involuntary = u.User+u.System, -1, -1
+	u.CPU = u.User + u.System
 	threads, err := p.fs.AllThreads(p.proc.PID)
 	if err != nil {
 		return
 	}
 	sum, seen := uint64(0), make(map[int]uint64, len(threads))
-	u.Voluntary, u.Involuntary = 0, 0
 	for _, t := range threads {
 		// A thread that ends meanwhile is no error: it is found to have ended below.
 		if s, err := t.Schedstat(); err == nil {
 			seen[t.PID] = s.RunningNanoseconds
 			sum += s.RunningNanoseconds
-		}
-		if s, err := t.NewStatus(); err == nil {
-			u.Voluntary += int64(s.VoluntaryCtxtSwitches)
-			u.Involuntary += int64(s.NonVoluntaryCtxtSwitches)
 		}
 	}
 	for tid, ns := range p.threads {
@@ -115,13 +99,10 @@ func sampleSystem(root string) (SystemUsage, error) {
 	u := SystemUsage{
 		Busy:    int64((c.User + c.Nice + c.System + c.IRQ + c.SoftIRQ) * 1e9),
 		Steal:   int64(c.Steal * 1e9),
-		Stalled: -1, Load: -1, Throttled: throttled(root), TooHot: tooHot(root),
+		Stalled: -1, Throttled: throttled(root), TooHot: tooHot(root),
 	}
 	if psi, err := fs.PSIStatsForResource("cpu"); err == nil && psi.Some != nil {
 		u.Stalled = int64(psi.Some.Total) * 1000
-	}
-	if load, err := fs.LoadAvg(); err == nil {
-		u.Load = load.Load1
 	}
 	return u, nil
 }

@@ -16,7 +16,7 @@ func OpenProcess(pid int) (*Process, error) {
 }
 
 // Sample returns errors.ErrUnsupported.
-func (p *Process) Sample(full bool) (Usage, error) { return Usage{}, errors.ErrUnsupported }
+func (p *Process) Sample() (Usage, error) { return Usage{}, errors.ErrUnsupported }
 
 // SampleSystem returns errors.ErrUnsupported.
 func SampleSystem() (SystemUsage, error) {

@@ -240,13 +240,3 @@ func TestExpected(t *testing.T) {
 		t.Errorf("a closed loop offers %d messages, want 0: it has no schedule", got)
 	}
 }
-
-func TestMeasured(t *testing.T) {
-	p := paced(Burst, 1, 1)
-	p.Warmup = Duration(2 * time.Second)
-	for due, want := range map[int64]bool{0: false, 2e9 - 1: false, 2e9: true, 12e9 - 1: true, 12e9: false} {
-		if p.Measured(due) != want {
-			t.Errorf("due at %d ns: measured is %t", due, !want)
-		}
-	}
-}

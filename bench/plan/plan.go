@@ -238,10 +238,6 @@ func (o *Offline) Leaves(side Who) bool {
 // End is when publishing ends, in ns since its start: nothing is due from there on.
 func (p *Plan) End() int64 { return int64(p.Warmup) + int64(p.Duration) }
 
-// Measured reports whether a message due at due (ns since the start of publishing) is counted in
-// the results. A message belongs to the part of the run in which it was due, however late it is.
-func (p *Plan) Measured(due int64) bool { return due >= int64(p.Warmup) && due < p.End() }
-
 // PayloadSize is how long a message is, in bytes: the stamp and what follows it.
 func (p *Plan) PayloadSize(pub int, seq uint32) int {
 	if p.Message != "" {

@@ -209,9 +209,6 @@ func (s *Schedule) Pop() {
 // this publisher's, stays to be sent. Blocking twice is blocking once.
 func (s *Schedule) Block(pub int) { s.blocked[s.local[pub]] = true }
 
-// Blocked reports whether a publisher is blocked.
-func (s *Schedule) Blocked(pub int) bool { return s.blocked[s.local[pub]] }
-
 // Late returns the next message of a blocked publisher if it is due by now. ok false: there is
 // none, and the publisher is in the schedule again. Of a publisher that is not blocked, none.
 func (s *Schedule) Late(pub int, now int64) (m Message, ok bool) {

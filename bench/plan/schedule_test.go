@@ -148,8 +148,8 @@ func driveSchedule(t *testing.T, arrivals Arrivals, seed uint64) {
 			if rng.next()%4 == 0 {
 				free(t, s, &naive, pub, now, int(rng.next()%6))
 			}
-			if s.Blocked(pub) != naive.blocked[pub] {
-				t.Fatalf("at %d: publisher %d blocked is %t", now, pub, s.Blocked(pub))
+			if s.blocked[s.local[pub]] != naive.blocked[pub] {
+				t.Fatalf("at %d: publisher %d blocked is %t", now, pub, s.blocked[s.local[pub]])
 			}
 		}
 	}

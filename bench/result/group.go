@@ -267,21 +267,12 @@ func differences(groups []*Group) (all []Difference) {
 	return all
 }
 
-// Response is the merged histogram of all runs of the group, Service likewise. Percentiles of many
-// runs are taken from it: the mean of percentiles is a percentile of nothing.
+// Response is the merged histogram of all runs of the group. Percentiles of many runs are taken from it: the mean
+// of percentiles is a percentile of nothing.
 func (g *Group) Response() *Histogram {
-	return g.merged(func(r *Run) *Histogram { return r.Response })
-}
-
-// Service: see Response.
-func (g *Group) Service() *Histogram {
-	return g.merged(func(r *Run) *Histogram { return r.Service })
-}
-
-func (g *Group) merged(pick func(*Run) *Histogram) *Histogram {
 	sum := new(Histogram)
 	for _, r := range g.Runs {
-		sum.Merge(pick(r))
+		sum.Merge(r.Response)
 	}
 	return sum
 }

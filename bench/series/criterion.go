@@ -68,7 +68,6 @@ func parseCriterion(text string) (Criterion, error) {
 // one that is not met.
 type Regression struct {
 	Criterion *Criterion
-	Group     *result.Group // nil: a broker of a matrix that has no run of the workload.
 	Name      string        // The group's label; of a matrix, the workload's name and the broker's.
 	Ratio     *result.Ratio // nil: the two cannot be compared.
 	P         float64       // That the difference was judged by; of a matrix, after Holm's correction.
@@ -81,7 +80,7 @@ func Regressions(c *result.Comparison, criteria []Criterion) (all []Regression) 
 	for i := 1; i < len(c.Groups); i++ {
 		for k := range criteria {
 			cell := &c.Cells[i][criteria[k].metric]
-			r := Regression{Criterion: &criteria[k], Group: c.Groups[i], Name: c.Groups[i].Label, Ratio: cell.Ratio}
+			r := Regression{Criterion: &criteria[k], Name: c.Groups[i].Label, Ratio: cell.Ratio}
 			r.Unjudged = unjudged(cell, &c.Cells[0][criteria[k].metric])
 			if ratio := cell.Ratio; ratio != nil {
 				r.P = ratio.P
@@ -131,7 +130,7 @@ func (c *Criterion) hold(r *Regression, w *result.Column, base, broker string) b
 	if cell.Estimate.N+one.Estimate.N == 0 && !lossy(group) && !lossy(first) {
 		return false
 	}
-	r.Group, r.Ratio, r.Unjudged = group, cell.Ratio, unjudged(cell, one)
+	r.Ratio, r.Unjudged = cell.Ratio, unjudged(cell, one)
 	if r.Unjudged != "" {
 		return true
 	}

@@ -33,6 +33,8 @@ func (m memory) DeletePrefix(prefix []byte) {
 	maps.DeleteFunc(m, func(k, _ string) bool { return strings.HasPrefix(k, string(prefix)) })
 }
 
+const second = 1_000_000_000
+
 // wallNow and clockNow are the same instant.
 const wallNow, clockNow = 1_700_000_000 * second, 5 * second
 

@@ -35,19 +35,6 @@ type Head struct {
 // NeverExpires is [v5 3.1.2.11.2].
 const NeverExpires = math.MaxUint32
 
-const never = math.MaxInt64
-
-// EndsAt is when the session ends if its client stays away, wall time, ns; while
-// there is a connection it is math.MaxInt64.
-func (h *Head) EndsAt() int64 {
-	if h.Since == 0 || h.Expiry == NeverExpires {
-		return never
-	}
-	return h.Since + int64(h.Expiry)*second
-}
-
-const second = 1_000_000_000
-
 // A Will is a Will Message, [v5 3.1.2.5]. Its message does not expire: the interval begins when it is published.
 type Will struct {
 	Message   Message
@@ -55,16 +42,6 @@ type Will struct {
 	HasExpiry bool
 	Delay     uint32 // Will Delay Interval, seconds.
 	Expiry    uint32 // Message Expiry Interval, seconds.
-}
-
-// DueAt is when the will is to be published, unless the client comes back: when its delay has
-// passed or its session ends, [v5 MQTT-3.1.3-9]. Wall time, ns; math.MaxInt64 while there is a connection.
-// It follows from the head, so that the end of a connection does not write the message anew.
-func (w *Will) DueAt(h *Head) int64 {
-	if h.Since == 0 {
-		return never
-	}
-	return min(h.Since+int64(w.Delay)*second, h.EndsAt())
 }
 
 // A Subscription is one Topic Filter with its options and Subscription Identifier (0: none).

@@ -39,11 +39,6 @@ type Session struct {
 	Places        []Place // One for each of State.Promises, in order.
 }
 
-// Head is what PutSession takes.
-func (s *Session) Head() Head {
-	return Head{ClientID: []byte(s.ClientID), Expiry: s.Expiry, Since: s.Since}
-}
-
 // NextPosition is the least position that is free.
 func (s *Session) NextPosition() Position {
 	if len(s.Places) == 0 {

@@ -2,7 +2,6 @@ package journal
 
 import (
 	"errors"
-	"math"
 	"strings"
 	"testing"
 
@@ -88,14 +87,12 @@ func TestRecovery(t *testing.T) {
 	if diff := cmp.Diff([]packet.ID{5, 700}, ids); diff != "" {
 		t.Error(diff)
 	}
-	h := s.Head()
-	if s.Will == nil || string(s.Will.Message.Topic) != "gone" || s.Will.DueAt(&h) != wallNow+20*second || s.NextPosition() != 301 {
+	if s.Will == nil || string(s.Will.Message.Topic) != "gone" || s.Will.Delay != 30 || s.Since != wallNow-10*second || s.NextPosition() != 301 {
 		t.Errorf("will %+v, next position %d", s.Will, s.NextPosition())
 	}
 
 	s = out.Sessions[1]
-	h = s.Head()
-	if !s.WasConnected || s.Since != wallNow || h.EndsAt() != math.MaxInt64 || s.Will != nil {
+	if !s.WasConnected || s.Since != wallNow || s.Will != nil {
 		t.Errorf("%+v", s)
 	}
 	held := map[*session.Message]bool{}
@@ -120,25 +117,6 @@ func spent(m *session.Message) (yes bool) {
 	defer func() { yes = recover() != nil }()
 	m.Hold()
 	return false
-}
-
-func TestDates(t *testing.T) {
-	for _, c := range []struct {
-		h          Head
-		delay      uint32
-		ends, will int64
-	}{
-		{Head{Expiry: 60}, 0, never, never}, // Connected.
-		{Head{Expiry: 60, Since: second}, 5, 61 * second, 6 * second},
-		{Head{Expiry: 60, Since: second}, 500, 61 * second, 61 * second}, // [v5 MQTT-3.1.3-9]
-		{Head{Expiry: 0, Since: second}, 500, second, second},
-		{Head{Expiry: NeverExpires, Since: second}, math.MaxUint32, never, second + math.MaxUint32*second},
-	} {
-		w := Will{Delay: c.delay}
-		if c.h.EndsAt() != c.ends || w.DueAt(&c.h) != c.will {
-			t.Errorf("%+v, delay %d: ends %d, will %d", c.h, c.delay, c.h.EndsAt(), w.DueAt(&c.h))
-		}
-	}
 }
 
 // TestTimesOfMessages: a date before this process began, even just at the beginning of its clock, stays a date.

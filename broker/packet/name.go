@@ -6,13 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// ValidName reports whether b may be a Topic Name, [v5 4.7], ValidFilter whether it may
-// be a Topic Filter ($share/ included). Both check UTF-8 as [v5 1.5.4] asks.
+// ValidName reports whether b may be a Topic Name, [v5 4.7], its UTF-8 included, [v5 1.5.4].
 func ValidName(b []byte) bool { return checkName(b, faultWildcard) == nil }
-
-// ValidFilter: see ValidName. 3.1.1 knows no Shared Subscriptions, yet Servers
-// offer them to its Clients too, so the grammar is the same for all versions.
-func ValidFilter(b []byte) bool { return checkFilter(b) == nil }
 
 // Eight bytes at a time: the top bit of each byte of a word says whether that
 // byte needs a closer look.

@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -40,12 +39,11 @@ const (
 
 // Recovery is what Open found.
 type Recovery struct {
-	Reported  uint64        // The newest batch that was reported as durable.
-	Recovered uint64        // The newest batch that is there. More than Reported: written, and not reported any more.
-	Lost      uint64        // Batches that were reported, and are gone; with Options.AcceptLoss only.
-	Cut       int64         // Bytes that were cut off the newest log, for they made no sense; with AcceptLoss only.
-	Unclean   bool          // The last user of the store did not close it.
-	Took      time.Duration // Until the store was ready to be scanned.
+	Reported  uint64 // The newest batch that was reported as durable.
+	Recovered uint64 // The newest batch that is there. More than Reported: written, and not reported any more.
+	Lost      uint64 // Batches that were reported, and are gone; with Options.AcceptLoss only.
+	Cut       int64  // Bytes that were cut off the newest log, for they made no sense; with AcceptLoss only.
+	Unclean   bool   // The last user of the store did not close it.
 
 	// MachineDown means that the machine went down while the store was open with level OS. More than
 	// Lost may be gone, and nobody can count it; what is there is consistent.
@@ -81,7 +79,6 @@ func Open(dir string, o Options) (*Store, error) {
 }
 
 func (s *Store) open() (err error) {
-	start := time.Now()
 	if err := s.prepareDir(); err != nil {
 		return err
 	}
@@ -118,7 +115,6 @@ func (s *Store) open() (err error) {
 		return fmt.Errorf("store: %w", err)
 	}
 	s.measure()
-	s.found.Took = time.Since(start)
 	return nil
 }
 

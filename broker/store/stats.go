@@ -13,11 +13,8 @@ type Stats struct {
 	Bytes   uint64 // Of their changes.
 	Waiting int    // Bytes appended and not durable.
 
-	DiskBytes  uint64 // Files, the log included.
-	Tables     int64
-	LogBytes   uint64 // What an Open would have to read back.
-	MemBytes   uint64 // Memtables and block cache.
-	WriteBytes uint64 // Written to tables since Open, by writing memory out and by compaction.
+	DiskBytes uint64 // Files, the log included.
+	LogBytes  uint64 // What an Open would have to read back.
 }
 
 // Stats takes some microseconds and a lock of pebble's: for reports, not for every message. The sizes of a store that
@@ -32,11 +29,7 @@ func (s *Store) Stats() Stats {
 		return st
 	}
 	m := s.db.Metrics()
-	total := m.Total()
 	st.DiskBytes = m.DiskSpaceUsage()
-	st.Tables = total.TablesCount
 	st.LogBytes = m.WAL.Size
-	st.MemBytes = m.MemTable.Size + uint64(m.BlockCache.Size)
-	st.WriteBytes = total.TableBytesFlushed + total.TableBytesCompacted
 	return st
 }

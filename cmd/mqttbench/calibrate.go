@@ -264,7 +264,7 @@ func cpuTime(pid int) int64 {
 	if err != nil {
 		return 0
 	}
-	u, err := p.Sample(false)
+	u, err := p.Sample()
 	if err != nil {
 		return 0
 	}

@@ -255,7 +255,7 @@ func (s *settings) engine() (client.Engine, error) {
 		return paho.New(groups), nil
 	}
 	tighten()
-	return client.NewNativeWith(client.NativeOptions{Groups: groups, Precise: s.precision == "precise", Spin: s.precision == "spin", Driver: drivers[s.driver]})
+	return client.NewNative(client.NativeOptions{Groups: groups, Precise: s.precision == "precise", Spin: s.precision == "spin", Driver: drivers[s.driver]})
 }
 
 // manifest is what only the command line knows of a run.

@@ -28,7 +28,6 @@ const (
 type job struct {
 	msg   client.Message // The payload is our own copy.
 	order uint64         // Of messages, as published.
-	id    uint16         // Once Paho gave it one; 0: Paho does not have it yet.
 	sent  int64          // ns
 	f     func(p mqtt.Client)
 }
@@ -257,7 +256,6 @@ func (c *pahoClient) handed(id uint16) {
 	}
 	j := c.link.handing
 	c.link.handing = nil
-	j.id = id
 	c.flight[id] = j
 	c.more.Broadcast()
 }
@@ -281,7 +279,6 @@ func (c *pahoClient) acked(id uint16) {
 func (c *pahoClient) requeue() {
 	var js []*job
 	for _, j := range c.flight {
-		j.id = 0
 		c.queueBytes += len(j.msg.Payload)
 		js = append(js, j)
 	}
