@@ -75,7 +75,7 @@ func generator(r *result.Run) string {
 func noise(runs []*result.Run) string {
 	pressure := func(r *result.Run) (float64, bool) {
 		if p := r.Summary.Pressure; p != nil {
-			return *p, true
+			return min(*p, 1), true // It is counted to the microsecond, and the time between two looks at it is not.
 		}
 		return gateValue(r, "CPU pressure") // Of files from before.
 	}
@@ -190,7 +190,12 @@ func compareFooter(c *result.Comparison) string {
 		runs = append(runs, g.Runs...)
 	}
 	m := &runs[0].Manifest
-	parts := []string{strings.TrimSpace("mqttbench " + m.Tool.Version + " " + m.Tool.Commit), machine(m), governor(m), pinned(m), workload(&m.Workload), load(&m.Workload)}
+	parts := []string{strings.TrimSpace("mqttbench " + m.Tool.Version + " " + m.Tool.Commit), machine(m), governor(m), pinned(m), workload(&m.Workload)}
+	if severalRates(c.Groups) {
+		parts = append(parts, fmt.Sprintf("%s load %s, at several rates", m.Workload.Load, m.Workload.Arrivals))
+	} else {
+		parts = append(parts, load(&m.Workload))
+	}
 	if len(c.Differences) > 0 {
 		parts = append(parts, "of the first; others differ in "+fieldsOf(c.Differences))
 	}

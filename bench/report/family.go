@@ -286,7 +286,7 @@ func familyFigure(f *Family) *figure {
 	m := &runs[0].Manifest
 	spread := "One run of each."
 	if len(runs) > len(all) {
-		spread = fmt.Sprintf("Bars and dots: medians of the runs (%d in all).", len(runs))
+		spread = fmt.Sprintf("Bars and dots: medians of the runs (%d in all), whose spread is not drawn.", len(runs))
 	}
 	return &figure{
 		name: FamilyName, title: f.Name + ": what each costs, and what it lost or repeated",

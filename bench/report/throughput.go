@@ -300,7 +300,7 @@ func deliveredFigure(c *result.Comparison) *figure {
 		title: markedGroups("Delivered against offered", c.Groups),
 		caption: []string{
 			"Medians of the runs. Solid: delivered while measuring; dashed: accepted (acknowledged; QoS 0: written), times the subscriptions that match. " +
-				"Red area: accepted and not delivered in time. Grey diagonal: everything that was offered.",
+				"Red area: accepted and not delivered in time. Grey diagonal: everything that was offered. Hollow: a run is not valid.",
 			compareFooter(c),
 		},
 		height: 430, narrow: 330,
@@ -336,16 +336,18 @@ func drawDelivered(cv draw.Canvas, all []*series, most float64) {
 		p.between(fade(lossColor, 0.25), del, acc)
 	}
 	p.line(stroke(grey, thinWidth), []point{{0, 0}, {p.x.max, p.x.max}})
-	for _, s := range all {
+	for i, s := range all {
 		var acc, del []point
 		for _, g := range s.groups {
 			x := middle(g, expected)
 			acc, del = append(acc, point{x, middle(g, accepted)}), append(del, point{x, middle(g, delivered)})
 		}
+		// As long as all is well the lines lie on each other: each is narrower than the one below.
+		below := float64(len(all) - 1 - i)
 		p.line(stroke(s.color, lineWidth*0.7, 3, 2), acc)
-		p.line(stroke(s.color, lineWidth), del)
-		for _, d := range del {
-			p.dot(s.color, d.x, d.y, 2.6, false)
+		p.line(stroke(s.color, lineWidth+2*below), del)
+		for k, d := range del {
+			p.dot(s.color, d.x, d.y, vg.Length(2.6+1.2*below), s.groups[k].Validity() == result.ValidityInvalid)
 		}
 		labels = append(labels, lineLabel{del[len(del)-1].y, shorten(lettering(labelSize, black), s.label, min(150, room-8)), s.color})
 	}
