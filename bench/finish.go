@@ -180,14 +180,18 @@ func (r *run) audit(s *result.Summary) (all []result.Contract) {
 	}
 	audits := r.ledger.VerifyLevels(known)
 	r.queueLimit(s)
-	if lost := lostIn(audits); lost > 0 && !s.Interrupted {
-		if s.Overload = r.overload(lost, s.Queue); s.Overload != nil {
+	lost := lostIn(audits)
+	if doubt := lost > 0 || repeatedIn(audits) > 0; doubt && !s.Interrupted {
+		counts := r.ownCounts(lost)
+		r.miscounted(s, audits, counts)
+		if s.Overload = r.overload(lost, s.Queue, counts); lost > 0 && s.Overload != nil {
 			known.Overload, known.Counted, known.Admitted = true, s.Overload.Counted, uint64(s.Overload.Dropped)
 			audits = r.ledger.VerifyLevels(known)
 		}
 	}
 	for _, a := range audits {
 		c := a.Contract
+		r.queueLost += int64(a.QueueLost)
 		if a.SessionsLost > 0 {
 			c.Findings = append(c.Findings, result.Finding{Class: result.SessionLost, Count: int64(a.SessionsLost), First: r.lostSessions()})
 		}
@@ -205,11 +209,19 @@ func lostIn(audits []*measure.Audit) (n uint64) {
 	return n
 }
 
+// repeatedIn is how many deliveries came that the broker had no reason for.
+func repeatedIn(audits []*measure.Audit) (n uint64) {
+	for _, a := range audits {
+		n += uint64(a.Contract.Count(result.Dup) + a.Contract.Count(result.Phantom))
+	}
+	return n
+}
+
 var allPhases = []result.Phase{result.PhaseConnect, result.PhaseProbe, result.PhaseWarmUp, result.PhaseMeasure, result.PhaseDrain}
 
 // exchanges names the client's phases as the result file does.
 var exchanges = [client.Phases]string{
-	client.ConnectTCP: "connect", client.ConnectMQTT: "CONNACK", client.SubscribeAck: "SUBACK", client.UnsubscribeAck: "UNSUBACK",
+	client.ConnectTCP: "connect", client.AuthContinue: "AUTH", client.ConnectMQTT: "CONNACK", client.SubscribeAck: "SUBACK", client.UnsubscribeAck: "UNSUBACK",
 	client.PublishAck: "PUBLISH-PUBACK", client.PublishRec: "PUBLISH-PUBREC", client.ReleaseComp: "PUBREL-PUBCOMP",
 }
 

@@ -22,6 +22,7 @@ func (r *run) observe(s *result.Summary) {
 	s.Slowest = r.slowest()
 	s.TakeOvers = r.observedTakeOvers()
 	s.Flaps = r.observedFlaps()
+	r.find(s, r.contradiction)
 	find := func(class result.Class, n int64, first ...result.Offender) {
 		r.find(s, result.Finding{Class: class, Count: n, First: first})
 	}
@@ -52,7 +53,7 @@ func (r *run) observedSessions() *result.Sessions {
 	if sum.Returned == 0 {
 		return nil
 	}
-	sum.Expire = r.plan.Expires()
+	sum.Expire, sum.QueueLost = r.plan.Expires(), r.queueLost
 	return &sum
 }
 

@@ -1,20 +1,36 @@
 package bench
 
 import (
+	"context"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"mqttbench/bench/client"
+	"mqttbench/bench/measure"
 	"mqttbench/bench/plan"
 	"mqttbench/bench/result"
 	"mqttbench/broker/packet"
+	"mqttbench/broker/transport"
 )
 
-// droppedTopics are under which brokers tell how many messages they have dropped: mosquitto and those that took its $SYS over; mochi.
-var droppedTopics = []string{"$SYS/broker/publish/messages/dropped", "$SYS/broker/messages/dropped"}
+// What brokers count of the messages of all their clients, under $SYS.
+const (
+	countDropped  = iota
+	countReceived // PUBLISH packets from clients,
+	countSent     // and to them.
+	countKinds
+)
+
+// countTopics are under which brokers tell it: mosquitto and those that took its $SYS over; mochi.
+var countTopics = map[string]int{
+	"$SYS/broker/publish/messages/dropped": countDropped, "$SYS/broker/messages/dropped": countDropped,
+	"$SYS/broker/publish/messages/received": countReceived, "$SYS/broker/publish/messages/sent": countSent,
+}
 
 // upTopic is published with each update, whether it has changed or not: behind it the counts are new.
 const upTopic = "$SYS/broker/uptime"
@@ -26,7 +42,7 @@ const (
 	sysInterval = 12 * time.Second
 )
 
-// A teller is a client that hears from the broker how many messages it has dropped since it began. What it observes is its group's; news go to told.
+// A teller is a client that hears from the broker what it has counted since it began. What it observes is its group's; news go to told.
 type teller struct {
 	client client.Client
 	asked  int  // SUBACKs that came. Each says that what was published before its SUBSCRIBE has come.
@@ -36,9 +52,19 @@ type teller struct {
 
 // news are what a teller hears.
 type news struct {
-	dropped uint64
-	counts  bool // dropped is a count.
-	fresh   bool // What came before is no older than the question. Neither: nothing is retained, or the connection has ended.
+	kind   int // Of n.
+	n      uint64
+	counts bool // It is a count.
+	fresh  bool // What came before is no older than the question. Neither: nothing more is retained, or the connection has ended.
+}
+
+// counts are what a broker has counted of a kind. Those of before a run are the first that were heard, which are no younger than the run; those of after
+// it the last.
+type counts struct {
+	n     [countKinds]uint64
+	known [countKinds]bool
+	at    int64 // transport.Clock, when all of them had come; 0: they have not.
+	fresh bool  // They are no older than the question.
 }
 
 func (t *teller) say(n news) {
@@ -48,7 +74,7 @@ func (t *teller) say(n news) {
 	}
 }
 
-func (t *teller) ask() { t.client.Subscribe(append(slices.Clip(droppedTopics), upTopic), 0) }
+func (t *teller) ask() { t.client.Subscribe(append(slices.Sorted(maps.Keys(countTopics)), upTopic), 0) }
 
 func (t *teller) Connected(bool, int64) { t.ask() }
 
@@ -68,8 +94,9 @@ func (t *teller) Received(r *client.Reception) {
 		}
 		return
 	}
-	if n, err := strconv.ParseUint(strings.TrimSpace(string(r.Payload)), 10, 64); err == nil {
-		t.say(news{dropped: n, counts: true})
+	kind, known := countTopics[string(r.Topic)]
+	if n, err := strconv.ParseUint(strings.TrimSpace(string(r.Payload)), 10, 64); err == nil && known {
+		t.say(news{kind: kind, n: n, counts: true})
 	}
 }
 
@@ -81,10 +108,11 @@ func (t *teller) Recall(uint64, int64) *client.Message   { return nil }
 func (t *teller) Took(client.Phase, time.Duration)       {}
 func (t *teller) Writable()                              {}
 
-// dropped asks the broker for its count, and goes on listening until it is at least enough, or a new one has come or had time to. False: it does not count.
-func (r *run) dropped(enough uint64) (n uint64, counts bool) {
+// asked asks the broker what it has counted. before: what it tells at once. Otherwise it goes on listening until it has dropped at least enough, or there are
+// new counts or there was time for them.
+func (r *run) asked(before bool, enough uint64) (c counts) {
 	if len(r.cfg.Nodes) > 1 { // Each counts its own.
-		return 0, false
+		return c
 	}
 	g := r.workers[0].group
 	t := &teller{told: make(chan news, 16)}
@@ -100,20 +128,23 @@ func (r *run) dropped(enough uint64) (n uint64, counts bool) {
 	for patience := time.After(sysWithin); ; {
 		select {
 		case x := <-t.told:
+			any := slices.Contains(c.known[:], true)
 			switch {
-			case !x.counts && !counts:
-				return 0, false
-			case x.counts && !counts: // It may be old.
+			case !x.counts && (before || !any):
+				c.at = transport.Clock()
+				return c
+			case x.counts && !any: // It may be old.
 				patience = time.After(sysInterval)
 			}
-			if x.counts {
-				n, counts = x.dropped, true
+			if x.counts && !(before && c.known[x.kind]) {
+				c.n[x.kind], c.known[x.kind] = x.n, true
 			}
-			if counts && (x.fresh || n >= enough) {
-				return n, true
+			c.fresh = x.fresh && any
+			if c.fresh || !before && c.known[countDropped] && c.n[countDropped] >= enough && enough > 0 {
+				return c
 			}
 		case <-patience:
-			return n, counts
+			return c
 		}
 	}
 }
@@ -124,28 +155,112 @@ func (r *run) promising() bool {
 	return pub && slices.ContainsFunc(r.subs, func(s *subscriber) bool { return s.qos > 0 })
 }
 
-// countBefore asks for the broker's count before the run, if it did not begin with it. It goes on beside the run; overload waits for it.
+// countBefore asks for the broker's counts before the run, if they did not begin with it. It goes on beside the probe; awaitCounts waits for it.
 func (r *run) countBefore() {
 	if r.cfg.Fresh || !r.promising() {
 		return
 	}
-	before := make(chan uint64, 1)
+	before := make(chan counts, 1)
 	r.before = before
 	go func() {
-		n, _ := r.dropped(0)
-		before <- n
+		before <- r.asked(true, 0)
+		r.nudge()
 	}()
+}
+
+// awaitCounts waits for the counts of before the run, but not for ever.
+func (r *run) awaitCounts(ctx context.Context) error {
+	if r.before == nil {
+		return nil
+	}
+	return r.await(ctx, time.Now().Add(sysWithin), func() bool {
+		select {
+		case r.earlier = <-r.before:
+			return true
+		default:
+			return false
+		}
+	}, func() error { return nil })
+}
+
+// A counted is what the broker has counted during the run.
+type counted struct {
+	counts      // Their growth.
+	whole  bool // Since before anything was published, and up to the end.
+}
+
+// ownCounts are what the broker has counted during the run; missing is how many deliveries that were owed have not come.
+func (r *run) ownCounts(missing uint64) (c counted) {
+	before := r.earlier
+	if r.before == nil {
+		before.at = 1
+	}
+	c.counts = r.asked(false, before.n[countDropped]+missing)
+	c.whole = c.fresh && before.at != 0 && r.cfg.Faults == nil && !r.broken() // What is done to the run is not the broker's doing.
+	for i := range c.n {
+		c.known[i] = c.known[i] && (r.before == nil || before.known[i] || i == countDropped)
+		c.n[i] -= min(c.n[i], before.n[i])
+	}
+	return c
+}
+
+// broken reports whether connections have ended that nobody had asked to: the broker may have been started again, and counts anew.
+func (r *run) broken() bool {
+	return len(r.log.failures) > 0 || r.cfg.BrokerNow != nil && r.cfg.BrokerNow().Number > 0
+}
+
+// miscounted holds the broker's own counts against what it did: it has received what it acknowledged, and sent what came. It may count more, of
+// others' messages.
+func (r *run) miscounted(s *result.Summary, audits []*measure.Audit, c counted) {
+	if !c.whole {
+		return
+	}
+	acked, came := int64(0), int64(0)
+	f := result.Finding{Class: result.Miscounted}
+	for _, a := range audits {
+		x := &a.Contract
+		acked += x.Acked
+		came += x.Delivered + x.Count(result.Dup) + x.Count(result.DupLegal)
+	}
+	for _, x := range []struct {
+		kind  int
+		least int64
+		what  string
+		first result.Class
+	}{{countReceived, acked, "acknowledged %d messages to their publishers, and counts %d received", result.Lost}, {countSent, came, "sent %d messages that came to their subscribers, and counts %d sent", result.Dup}} {
+		n := int64(min(c.n[x.kind], math.MaxInt64))
+		if !c.known[x.kind] || n >= x.least {
+			continue
+		}
+		f.Count += x.least - n
+		o := firstOf(audits, x.first)
+		o.Text = fmt.Sprintf("by its own count in $SYS the broker "+x.what, x.least, n)
+		f.First = named(f.First, o)
+	}
+	r.contradiction = f
+}
+
+// firstOf is the first message of a class; if there is none, nothing but what is said of it.
+func firstOf(audits []*measure.Audit, class result.Class) (o result.Offender) {
+	for _, a := range audits {
+		for _, f := range a.Contract.Findings {
+			if f.Class == class && len(f.First) > 0 {
+				return f.First[0]
+			}
+		}
+	}
+	return o
 }
 
 // overload looks for what says that the broker dropped messages at a limit of its queues: its own count, its log, and, where it does not count, a latency
 // that is that of a queue at its limit. missing is how many deliveries that were owed have not come. nil: nothing says so.
-func (r *run) overload(missing uint64, queue *result.Queue) *result.Overload {
-	x, before := new(result.Overload), uint64(0)
-	if r.before != nil {
-		before = <-r.before
+func (r *run) overload(missing uint64, queue *result.Queue, c counted) *result.Overload {
+	if missing == 0 {
+		return nil
 	}
-	if n, counts := r.dropped(before + missing); counts {
-		x.Dropped = int64(n - min(n, before))
+	x := new(result.Overload)
+	if c.known[countDropped] {
+		x.Dropped = int64(c.n[countDropped])
 		if x.Dropped > 0 {
 			x.Counted = true
 			x.Evidence = append(x.Evidence, fmt.Sprintf("by its own count in $SYS the broker dropped %d messages during the run", x.Dropped))

@@ -49,7 +49,11 @@ type run struct {
 	began  map[result.Phase]int64 // transport.Clock.
 	cut    int64                  // ns of the measured part that turned out to be warm-up.
 	rest   rest                   // What the drain left.
-	before <-chan uint64          // Delivers how many messages the broker had dropped before the run; nil: none.
+	before <-chan counts          // Delivers what the broker had counted before anything was published; nil: nobody has asked.
+
+	earlier       counts         // What before has delivered.
+	queueLost     int64          // Deliveries that are lost of what was queued for who was away.
+	contradiction result.Finding // Between the broker's own counts and what its clients saw.
 }
 
 // errInterrupted is how a phase ends when the context does.
@@ -306,6 +310,9 @@ func (r *run) probe(ctx context.Context) error {
 		}
 		patience := min(probeAgain, time.Until(until))
 		err := r.await(ctx, time.Now().Add(patience), func() bool { return r.probed.Load() >= want }, func() error { return errAgain })
+		if err == nil {
+			return r.awaitCounts(ctx)
+		}
 		if !errors.Is(err, errAgain) {
 			return err
 		}
@@ -346,6 +353,9 @@ func (r *run) measure(ctx context.Context) error {
 		r.tellMeasuring(true)
 	}
 	err := r.until(ctx, r.start+r.plan.End())
+	if err != nil {
+		r.stopPublishing() // Before the end is set down: what is sent is due before it.
+	}
 	r.log.measuring(false)
 	r.tellMeasuring(false)
 	return err

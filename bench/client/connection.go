@@ -112,6 +112,9 @@ func (c *client) appendConnect(dst []byte) []byte {
 	if c.o.Extra != nil {
 		c.o.Extra.join(&p)
 	}
+	if c.o.authenticates() {
+		c.beginProof(&p)
+	}
 	return p.Append(dst)
 }
 
@@ -127,6 +130,9 @@ func (c *client) connack(f *packet.Frame) error {
 	}
 	if p.SessionPresent && c.o.CleanStart {
 		return violation(packet.ProtocolError, "v5 MQTT-3.2.2-2", "Session Present after Clean Start")
+	}
+	if err := c.proved(&p); err != nil {
+		return err
 	}
 	c.accept(&p)
 	c.greeted(c.isPresent(&p))
@@ -284,6 +290,7 @@ func (c *client) Closed(err error) {
 	c.state, c.closing, c.conn = offline, false, nil
 	delete(c.g.reasons, c)
 	delete(c.g.aliases, c)
+	delete(c.g.proofs, c)
 	c.g.wheel.remove(c)
 	again := c.again
 	c.again = false

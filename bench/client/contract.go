@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"mqttbench/broker/packet"
+	"mqttbench/broker/scram"
 )
 
 // Options are those of one client.
@@ -24,6 +25,7 @@ type Options struct {
 	Window                   int           // QoS 1/2 messages in flight; default 20; bounded by the server's Receive Maximum.
 	ConnectTimeout           time.Duration // From dialling to CONNACK; default 10 s.
 	Local                    net.Addr      // Where to dial from; nil: the system's choice.
+	Auth                     *scram.Client // Version 5: who the client is, by SCRAM-SHA-256; then Username and Password are not sent. nil: by those.
 	Extra                    *Extra        // What few clients need; nil: none of it. Best shared by many.
 }
 
@@ -100,6 +102,7 @@ const (
 	PublishAck                  // PUBLISH to PUBACK
 	PublishRec                  // PUBLISH to PUBREC
 	ReleaseComp                 // PUBREL to PUBCOMP
+	AuthContinue                // CONNECT to AUTH; ConnectMQTT goes on
 	Phases
 )
 

@@ -11,7 +11,7 @@ import (
 // Receive implements transport.Handler. Every whole packet is dealt with before anything is answered, so that all
 // acknowledgements of a read leave in one write.
 func (c *client) Receive(b []byte) (n int, err error) {
-	if c.state == greeting && len(b) > 0 && packet.Type(b[0]>>4) != packet.CONNACK {
+	if c.state == greeting && len(b) > 0 && packet.Type(b[0]>>4) != packet.CONNACK && !c.mayChallenge(packet.Type(b[0]>>4)) {
 		return c.fail(len(b), c.strange(b))
 	}
 	g := c.g
@@ -44,6 +44,9 @@ func (c *client) Receive(b []byte) (n int, err error) {
 	return n, nil
 }
 
+// mayChallenge reports whether a packet before CONNACK is one of an exchange that is under way.
+func (c *client) mayChallenge(t packet.Type) bool { return t == packet.AUTH && c.g.proofs[c] != nil }
+
 // strange is what to say of an answer to CONNECT that is not a CONNACK.
 func (c *client) strange(b []byte) error {
 	if c.o.Version == packet.V5 && packet.Type(b[0]>>4) == packet.AUTH {
@@ -74,6 +77,9 @@ func (c *client) fail(n int, err error) (int, error) {
 
 func (c *client) handle(f *packet.Frame) error {
 	if c.state == greeting {
+		if c.mayChallenge(f.Type) {
+			return c.challenged(f)
+		}
 		if f.Type != packet.CONNACK {
 			return violation(packet.ProtocolError, "v5 MQTT-3.2.0-1", "the first packet was not CONNACK")
 		}

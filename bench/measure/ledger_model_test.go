@@ -32,12 +32,15 @@ type modelReception struct {
 	late   bool // A first delivery after a younger message.
 	legal  bool // A repetition that the subscriber's side explains.
 	behind bool // And it came after that of a younger message, on the same connection.
+	kept   bool // Sent again out of a session that has ended.
 }
 
 type modelPair struct {
 	receptions map[uint32][]modelReception
 	excused    map[uint32]bool
-	next       uint32 // One more than the highest number received.
+	next       uint32 // One more than the highest number received,
+	epoch      uint32 // in this connection.
+	excusedTo  uint32
 	phantoms   int
 	repeated   map[uint32]uint32 // By epoch: the youngest message that came legally again.
 }
@@ -81,7 +84,7 @@ func TestLedgerAgainstModel(t *testing.T) {
 }
 
 // beyondModel are classes that the model knows nothing of.
-var beyondModel = []result.Class{result.Corrupt, result.DroppedOverload, result.IDReused, result.WrongQoS, result.IDChanged, result.Resent, result.Late}
+var beyondModel = []result.Class{result.Corrupt, result.DroppedOverload, result.IDReused, result.WrongQoS, result.IDChanged, result.Resent, result.Late, result.SubscriptionLost}
 
 // A world drives a ledger and the model with the same random events.
 type world struct {
@@ -220,6 +223,7 @@ func (w *world) churnSubscriber(i int) {
 	for pub, p := range m.pairs {
 		for seq := p.next; seq < uint32(len(w.streams[pub].messages)); seq++ {
 			p.excused[seq] = true
+			p.excusedTo = max(p.excusedTo, seq+1)
 		}
 	}
 }
@@ -248,12 +252,12 @@ func (w *world) deliver(i int) {
 	r := reception(w.plan, pub, seq)
 	r.Epoch, r.Dup, r.QoS = m.epoch, w.chance(50), m.effective
 	_, got := w.subs[i].Receive(r)
-	if want := m.receive(p, seq, attempted, r); got != want {
+	if want := m.receive(p, seq, attempted, r, w.plan.SubscriberSession == plan.Clean); got != want {
 		w.t.Errorf("message %d of %d: outcome %d, want %d", seq, pub, got, want)
 	}
 }
 
-func (m *modelSubscriber) receive(p *modelPair, seq, attempted uint32, r *client.Reception) Outcome {
+func (m *modelSubscriber) receive(p *modelPair, seq, attempted uint32, r *client.Reception, clean bool) Outcome {
 	if seq > p.next && seq >= attempted {
 		p.phantoms++
 		return Phantom
@@ -261,13 +265,19 @@ func (m *modelSubscriber) receive(p *modelPair, seq, attempted uint32, r *client
 	if m.away {
 		for missed := p.next; missed < seq; missed++ {
 			p.excused[missed] = true
+			p.excusedTo = max(p.excusedTo, missed+1)
 		}
 	}
 	before := p.receptions[seq]
 	now := modelReception{epoch: r.Epoch, first: len(before) == 0}
+	plain := seq == p.next && r.Epoch == p.epoch && seq >= p.excusedTo
+	earlier := !now.first && before[0].epoch < r.Epoch
+	now.kept = clean && r.Dup && m.effective > 0 && r.Epoch > 0 && !plain && (m.away || seq < p.excusedTo || earlier)
 	if now.first {
-		now.late = seq < p.next
-	} else {
+		if now.late = seq < p.next; !now.late {
+			p.epoch = r.Epoch
+		}
+	} else if !now.kept {
 		now.legal = m.effective == 1 && r.Dup && r.Epoch > before[0].epoch
 		youngest, any := p.repeated[r.Epoch]
 		now.behind = now.legal && any && seq < youngest
@@ -310,7 +320,9 @@ func (w *world) compare() {
 		a.Recovered, a.Overtaken, sums.Missing(), sums.Outstanding, make(map[result.Class]int64),
 	}
 	for _, f := range c.Findings {
-		got.classes[f.Class] = f.Count
+		if f.Class != result.SubscriptionLost { // What it counts is lost as well.
+			got.classes[f.Class] = f.Count
+		}
 	}
 	if g, w2 := fmt.Sprint(got), fmt.Sprint(w.verdict()); g != w2 {
 		w.t.Errorf("\n got %s\nwant %s", g, w2)
@@ -419,12 +431,15 @@ func (w *world) verdictOf(v *verdict, m *modelSubscriber, p *modelPair, s *model
 			case r.behind:
 				v.classes[result.Reorder]++
 			}
+			if r.kept && !twice {
+				v.classes[result.SessionKept]++
+			}
 			switch {
 			case r.late && twice:
 				v.overtaken++
 			case r.late:
 				v.classes[result.Reorder]++
-			case r.first:
+			case r.first, r.kept && !twice:
 			case r.legal || twice:
 				v.classes[result.DupLegal]++
 			default:

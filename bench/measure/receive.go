@@ -22,11 +22,12 @@ type Subscriber struct {
 	step   int32
 	clean  bool // The session ends with the connection.
 
-	granted   packet.QoS
-	effective packet.QoS
-	connected bool
-	away      bool  // Nothing is owed: not subscribed yet, or no longer.
-	left      int32 // Connections that ended.
+	cleanStart bool // Each connection begins a session.
+	granted    packet.QoS
+	effective  packet.QoS
+	connected  bool
+	away       bool  // Nothing is owed: not subscribed yet, or no longer.
+	left       int32 // Connections that ended.
 
 	oddities *oddities // nil: none.
 }
@@ -38,6 +39,8 @@ type oddities struct {
 	retained     uint64
 	strays       [len(strayClasses)]uint64
 	offences     []Offence // The first maxOffences of each class of the strays.
+	comings      *comings  // nil: its connection has not ended yet.
+	highest      []uint32  // Of a shared subscription, by place in the plan's Sources: one more than the highest sequence number that came.
 }
 
 // odd is where another one is noted.
@@ -73,6 +76,7 @@ type rare struct {
 	renumbered []event // Legal further deliveries that had another Packet Identifier than the first.
 	resent     epoch   // The youngest message that was delivered again, and in which connection.
 	repeated   []event // Further deliveries that the subscriber's side cannot call legal.
+	outlived   []afterlife
 	legal      uint64  // Further deliveries that it can.
 	sample     Offence // The first of those.
 }
@@ -98,7 +102,7 @@ func (l *Ledger) Subscriber(sub, group int) *Subscriber {
 	s := &Subscriber{
 		ledger: l, index: int32(sub), step: 1, tally: l.tallies[group],
 		clean: l.plan.SubscriberSessionOf(sub) != plan.Persistent || l.plan.Expires(),
-		away:  true,
+		away:  true, cleanStart: l.plan.SubscriberSessionOf(sub) != plan.Persistent,
 	}
 	count := 0
 	for pub := range l.plan.Sources(sub) {
@@ -111,7 +115,7 @@ func (l *Ledger) Subscriber(sub, group int) *Subscriber {
 		count++
 	}
 	if l.plan.IsShared(sub) {
-		s.shared = &l.shared[group]
+		s.shared, s.oddities = &l.shared[group], &oddities{highest: make([]uint32, count)}
 	} else {
 		s.pairs = make([]pair, count)
 	}
@@ -123,6 +127,7 @@ func (l *Ledger) Subscriber(sub, group int) *Subscriber {
 // present is the server's doing: what was dropped with it stays owed. It reports whether that is so.
 func (s *Subscriber) Connected(sessionPresent bool) (lost bool) {
 	s.connected = true
+	s.back(sessionPresent)
 	lost = s.left > 0 && !s.away && !sessionPresent
 	if lost {
 		s.odd().sessionsLost++
@@ -142,13 +147,17 @@ func (s *Subscriber) Subscribed(granted packet.ReasonCode) {
 		return
 	}
 	s.away = false
+	s.rejoin()
 	for i := range s.pairs {
 		s.excuse(&s.pairs[i], s.ledger.publishers[s.stream(i)].attempted.Load())
 	}
 }
 
 // Unsubscribed says that the subscriber is about to unsubscribe: nothing is owed to it until Subscribed.
-func (s *Subscriber) Unsubscribed() { s.away = true }
+func (s *Subscriber) Unsubscribed() {
+	s.leave(true)
+	s.away = true
+}
 
 // stream is the one of a pair.
 func (s *Subscriber) stream(pair int) int { return int(s.first) + pair*int(s.step) }
@@ -158,6 +167,7 @@ func (s *Subscriber) stream(pair int) int { return int(s.first) + pair*int(s.ste
 func (s *Subscriber) Disconnected() {
 	s.connected = false
 	s.left++
+	s.leave(s.clean)
 	if s.clean {
 		s.away = true
 	}
@@ -231,7 +241,7 @@ func (s *Subscriber) Receive(r *client.Reception) (plan.Stamp, Outcome) {
 		s.stray(result.WrongQoS, st, r)
 	}
 	if s.shared != nil {
-		return st, s.markShared(&st, r)
+		return st, s.markShared(i, &st, r)
 	}
 	return st, s.mark(&s.pairs[i], &st, r)
 }
@@ -274,8 +284,7 @@ func (s *Subscriber) named(topic []byte, st *plan.Stamp) bool {
 // place finds the pair of a stream.
 func (s *Subscriber) place(stream int) (int, bool) {
 	if s.shared != nil {
-		_, ours := s.ledger.plan.SourceIndex(int(s.index), stream)
-		return 0, ours
+		return s.ledger.plan.SourceIndex(int(s.index), stream)
 	}
 	i := stream - int(s.first)
 	if step := int(s.step); step > 1 { // A division costs as much as all the rest, and most plans have no step.
@@ -312,8 +321,15 @@ func (s *Subscriber) markRare(p *pair, st *plan.Stamp, r *client.Reception) Outc
 			s.excuse(p, seq)
 		}
 	}
-	next := p.got.next
+	next, outlived := p.got.next, s.outlived(p, st, r)
 	added, late := p.got.add(seq)
+	if outlived {
+		x := p.special()
+		x.outlived = append(x.outlived, afterlife{event{span: span{seq, seq + 1}, at: r.Now, id: r.ID, dup: r.Dup, epoch: r.Epoch}, !added})
+		if !added {
+			return Duplicate
+		}
+	}
 	if !added {
 		s.repeat(p, st, r)
 		return Duplicate
@@ -336,6 +352,16 @@ func (s *Subscriber) markRare(p *pair, st *plan.Stamp, r *client.Reception) Outc
 		}
 	}
 	return First
+}
+
+// outlived reports whether a message is sent again, as its DUP says, out of a session that has ended: it had come on an earlier connection, or was published
+// before this one had its subscription. A session that begins with its connection has nothing to send again, [v3.1.1 MQTT-3.1.2-6], [v5 MQTT-3.1.2-4], and
+// what is sent for the first time has no DUP, [v3.1.1 MQTT-3.3.1-1], [v5 MQTT-3.3.1-1].
+func (s *Subscriber) outlived(p *pair, st *plan.Stamp, r *client.Reception) bool {
+	if !r.Dup || !s.cleanStart || r.Epoch == 0 || s.effective == 0 {
+		return false
+	}
+	return s.away || st.Seq < p.excusedTo || p.got.has(st.Seq) && p.epochOf(st.Seq) < r.Epoch
 }
 
 // repeat notes a delivery that was not the first. Resent because the subscriber's connection broke before its
@@ -385,6 +411,12 @@ func (x *rare) epochOf(seq uint32) uint32 {
 		}
 	}
 	return 0
+}
+
+// An afterlife is a reception out of a session that has ended.
+type afterlife struct {
+	event
+	again bool // It was not the first.
 }
 
 // extend adds a reception to a list of events: to the last if it continues it, otherwise as a new one.

@@ -85,7 +85,7 @@ func TestRecorderPhases(t *testing.T) {
 	c.Add(r.Swap(0))
 	for phase, h := range c.Totals(0).Phases {
 		switch client.Phase(phase) {
-		case client.ConnectTCP, client.ConnectMQTT, client.SubscribeAck:
+		case client.ConnectTCP, client.AuthContinue, client.ConnectMQTT, client.SubscribeAck:
 			exactly(t, fmt.Sprint(phase), h, 1, int64(phase+1)*1e6, int64(phase+1)*1e6)
 		case client.PublishAck:
 			exactly(t, fmt.Sprint(phase), h, 1, 1e9, 1e9)

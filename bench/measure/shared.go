@@ -38,13 +38,15 @@ func (b *bits) put(seq uint32) bool {
 }
 
 // markShared enters a reception by a member of a shared subscription.
-func (s *Subscriber) markShared(st *plan.Stamp, r *client.Reception) Outcome {
+func (s *Subscriber) markShared(place int, st *plan.Stamp, r *client.Reception) Outcome {
 	b := &(*s.shared)[st.Stream]
 	// One bad sequence number must not make a bitmap of 512 MB.
 	if int(st.Seq/64) >= len(b.words) && st.Seq >= s.ledger.publishers[st.Stream].attempted.Load() {
 		s.stray(result.Phantom, *st, r)
 		return Phantom
 	}
+	high := s.oddities.highest
+	high[place] = max(high[place], st.Seq+1)
 	if !b.put(st.Seq) {
 		b.repeated = extend(b.repeated, st.Seq, r)
 		return Duplicate
@@ -53,23 +55,37 @@ func (s *Subscriber) markShared(st *plan.Stamp, r *client.Reception) Outcome {
 	return First
 }
 
-// union is what any group has received of a stream, how many messages more than one group has, and the first of those.
-func (l *Ledger) union(stream int) (all bits, twice uint64, first uint32) {
-	received := 0
-	first = math.MaxUint32
+// A doubling is how many messages more than one group has, and the first of them.
+type doubling struct {
+	count uint64
+	first uint32
+}
+
+func (d *doubling) add(words uint64, at uint32) {
+	if words != 0 {
+		d.first = min(d.first, at+uint32(mathbits.TrailingZeros64(words)))
+		d.count += uint64(mathbits.OnesCount64(words))
+	}
+}
+
+// union is what any group has received of a stream, and what more than one has: below a sequence number, and from it on. What three have counts twice.
+func (l *Ledger) union(stream int, bound uint32) (all bits, below, from doubling) {
+	below.first, from.first = math.MaxUint32, math.MaxUint32
 	for _, group := range l.shared {
 		for i, w := range group[stream].words {
 			if i == len(all.words) {
 				all.words = append(all.words, 0)
 			}
-			if both := all.words[i] & w; both != 0 {
-				first = min(first, uint32(i*64+mathbits.TrailingZeros64(both)))
+			both, at, mask := all.words[i]&w, uint32(i*64), uint64(math.MaxUint64)
+			if at+63 >= bound {
+				mask = 1<<(bound-min(bound, at)) - 1
 			}
+			below.add(both&mask, at)
+			from.add(both&^mask, at)
 			all.words[i] |= w
-			received += mathbits.OnesCount64(w)
 		}
 	}
-	return all, uint64(received - all.count()), first
+	return all, below, from
 }
 
 func (b *bits) count() int {

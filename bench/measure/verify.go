@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -12,7 +13,7 @@ import (
 
 // The fates of a message, from worst to best. A stream is counted under the worst it met.
 var severity = []result.Class{
-	result.Corrupt, result.Phantom, result.IDReused, result.Dup, result.Lost, result.DroppedOverload, result.WrongQoS, result.IDChanged, result.Resent,
+	result.Corrupt, result.Phantom, result.IDReused, result.Dup, result.Lost, result.SubscriptionLost, result.DroppedOverload, result.WrongQoS, result.SessionKept, result.IDChanged, result.Resent,
 	result.Reorder, result.Stuck, result.Late, result.LostUnknown, result.DroppedLegal, result.LossQoS0, result.DupLegal,
 }
 
@@ -26,6 +27,7 @@ type Offence struct {
 	ID     packet.ID // Packet Identifier; 0: none, or never seen.
 	Dup    bool
 	Epoch  uint32
+	Text   string // What else is known of it.
 }
 
 // Circumstances are what the clients could not see.
@@ -66,6 +68,8 @@ type Audit struct {
 
 	// SessionsLost is how often a persistent session was not present when its client came back.
 	SessionsLost uint64
+	// QueueLost is how many deliveries are lost of what was published while the session of their subscriber was kept for it.
+	QueueLost uint64
 }
 
 // Verify judges. All groups must be quiet, and clients still be as the drain left them: a publisher
@@ -241,7 +245,8 @@ func (v *verifier) pair(s *Subscriber, stream int, p *pair) {
 		// at all, a persistent one no more than that it will get it when it comes.
 		excused = join(excused, span{p.got.next, max(attempted, p.got.next)})
 	}
-	v.missing(pub, s.effective, missing, excused, p.got.next, who)
+	lost := v.missing(pub, s.effective, missing, excused, p.got.next, who)
+	v.lost(s, lost, who)
 	if pub.qos > 0 {
 		_, recovered := split(pub.open(), missing)
 		v.audit.Recovered += sum(recovered)
@@ -251,9 +256,9 @@ func (v *verifier) pair(s *Subscriber, stream int, p *pair) {
 // missing gives each delivery that was not made its class. It is not owed if the session was away or
 // the server had refused the message, and not promised at QoS 0, or before the acknowledgement. What is from next on may come yet, if anything
 // does: what came before it did so in order.
-func (v *verifier) missing(pub *Publisher, effective packet.QoS, missing, excused []span, next uint32, who Offence) {
+func (v *verifier) missing(pub *Publisher, effective packet.QoS, missing, excused []span, next uint32, who Offence) (lost []span) {
 	if len(missing) == 0 {
-		return
+		return nil
 	}
 	gone, missing := split(missing, excused)
 	v.noteSpans(result.DroppedLegal, gone, who)
@@ -265,13 +270,34 @@ func (v *verifier) missing(pub *Publisher, effective packet.QoS, missing, excuse
 	}
 	if effective == 0 {
 		v.noteSpans(result.LossQoS0, missing, who)
-		return
+		return nil
 	}
 	gone, missing = split(missing, pub.open())
 	v.noteSpans(result.LostUnknown, gone, who)
 	dropped, missing := v.admitted(missing)
 	v.noteSpans(result.DroppedOverload, dropped, who)
-	v.noteSpans(result.Lost, missing, who)
+	return missing
+}
+
+// lost notes what a subscriber should have had, and says what is known of why: the session was there when it came back, and what had been queued in it was
+// not, [v3.1.1 MQTT-3.1.2-5], [v5 4.1.0-1]; or its subscription was not, [v3.1.1 3.1.2.4], [v5 4.1].
+func (v *verifier) lost(s *Subscriber, lost []span, who Offence) {
+	place, ours := v.ledger.plan.SourceIndex(int(s.index), who.Stream)
+	if len(lost) == 0 || !ours {
+		return
+	}
+	since, gone := s.subscriptionGone(place, lost)
+	if gone {
+		x := who
+		x.Seq, x.Text = since[0].from, fmt.Sprintf("the session was present when its subscriber came back, and none of the %d messages from this one on came: the subscription was not kept", sum(since))
+		v.note(result.SubscriptionLost, 1, x)
+	}
+	queued, rest := split(lost, s.queuedFor(place))
+	v.audit.QueueLost += sum(queued)
+	x := who
+	x.Text = "it was published while its subscriber was away, and the session was present when that came back"
+	v.noteSpans(result.Lost, queued, x)
+	v.noteSpans(result.Lost, rest, who)
 }
 
 // admitted is what of the missing deliveries the broker is known to have dropped at a limit, and the rest.
@@ -308,6 +334,13 @@ func (v *verifier) repeats(pub *Publisher, x *rare, who Offence) {
 	for _, e := range x.repeated {
 		v.event(e, twice, result.DupLegal, result.Dup, who)
 	}
+	for _, e := range x.outlived {
+		in, out := split([]span{e.span}, twice) // A server that hands on the publisher's DUP does something else that is wrong.
+		v.noteSpans(result.SessionKept, out, e.offence(who))
+		if e.again {
+			v.noteSpans(result.DupLegal, in, e.offence(who))
+		}
+	}
 	for _, e := range x.renumbered { // A second copy that the publisher sent has an identifier of its own.
 		_, illegal := split([]span{e.span}, twice)
 		v.noteSpans(result.IDChanged, illegal, e.offence(who))
@@ -337,7 +370,8 @@ func (v *verifier) shared(stream int) {
 	l := v.ledger
 	pub := &l.publishers[stream]
 	who := Offence{Stream: stream, Sub: -1}
-	all, twice, first := l.union(stream)
+	bound := l.leftUpTo(stream)
+	all, below, from := l.union(stream, bound)
 	missing, beyond := all.split(pub.attempted.Load())
 	delivered := uint64(pub.attempted.Load()) - sum(missing)
 	v.audit.Contract.Delivered += int64(delivered)
@@ -345,45 +379,50 @@ func (v *verifier) shared(stream int) {
 	none.Seq = pub.attempted.Load()
 	v.note(result.Phantom, beyond, none)
 
-	left, effective := l.members(stream)
-	class := result.Dup
-	if left && effective == 1 {
-		class = result.DupLegal
+	effective := l.effective(stream)
+	explained := result.Dup // To be sent again to another member is legal at QoS 1.
+	if effective == 1 {
+		explained = result.DupLegal
 	}
 	again := who
-	again.Seq = first // When it came again, and to whom, the bits do not know.
-	v.note(class, twice, again)
+	again.Seq = below.first // When it came again, and to whom, the bits do not know.
+	v.note(explained, below.count, again)
+	again.Seq = from.first
+	v.note(result.Dup, from.count, again)
 	for _, group := range l.shared {
 		for _, e := range group[stream].repeated {
-			v.event(e, pub.sentTwice(), result.DupLegal, class, who)
+			v.sharedAgain(e, bound, explained, pub.sentTwice(), who)
 		}
 	}
-	var excused []span
-	if left && l.clean(stream) {
-		excused = missing
-	}
-	v.missing(pub, effective, missing, excused, 0, who) // Members have no order among them.
+	lost := v.missing(pub, effective, missing, l.downWith(stream), 0, who) // Members have no order among them.
+	lone := who
+	lone.Text = "no member of the shared subscription has had it, and none of those that left can have taken it along"
+	v.noteSpans(result.Lost, lost, lone)
 	_, recovered := split(pub.open(), missing)
 	v.audit.Recovered += sum(recovered)
 }
 
-// members tells whether a member of the shared subscription that a stream goes to has left, and its QoS.
-func (l *Ledger) members(stream int) (left bool, effective packet.QoS) {
-	for sub := range l.plan.Receivers(stream) {
-		if s := l.subscribers[sub]; s != nil {
-			left = left || s.left > 0
-			effective = max(effective, s.effective)
-		}
+// sharedAgain judges what one group of members had twice: if a member has left since it was published, that may be why.
+func (v *verifier) sharedAgain(e event, bound uint32, explained result.Class, twice []span, who Offence) {
+	in, out := split([]span{e.span}, []span{{0, bound}})
+	for _, x := range in {
+		e.span = x
+		v.event(e, twice, result.DupLegal, explained, who)
 	}
-	return left, effective
+	for _, x := range out {
+		e.span = x
+		v.event(e, twice, result.DupLegal, result.Dup, who)
+	}
 }
 
-// clean tells whether the sessions of those members end with their connections.
-func (l *Ledger) clean(stream int) bool {
+// effective is the QoS of the members of the shared subscription that a stream goes to.
+func (l *Ledger) effective(stream int) (q packet.QoS) {
 	for sub := range l.plan.Receivers(stream) {
-		return l.subscribers[sub] != nil && l.subscribers[sub].clean
+		if s := l.subscribers[sub]; s != nil {
+			q = max(q, s.effective)
+		}
 	}
-	return true
+	return q
 }
 
 // finish puts the findings in order.
@@ -416,7 +455,7 @@ func (v *verifier) finish() *Audit {
 // offender is an offence in the words of the result file.
 func (v *verifier) offender(o Offence) result.Offender {
 	p := v.ledger.plan
-	out := result.Offender{Sequence: uint64(o.Seq)}
+	out := result.Offender{Sequence: uint64(o.Seq), Text: o.Text}
 	if o.Stream >= 0 && o.Stream < p.Publishers {
 		out.Publisher, out.Topic = p.PublisherID(o.Stream), p.TopicName(o.Stream)
 		out.At = v.circumstances.Start.Seconds() + float64(p.Due(o.Stream, o.Seq))/1e9

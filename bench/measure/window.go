@@ -88,7 +88,7 @@ func newPart() *part {
 
 // connecting reports whether a phase is one of setting up a connection, which mostly happens before anything is measured.
 func connecting(p client.Phase) bool {
-	return p == client.ConnectTCP || p == client.ConnectMQTT || p == client.SubscribeAck
+	return p == client.ConnectTCP || p == client.AuthContinue || p == client.ConnectMQTT || p == client.SubscribeAck
 }
 
 func (p *part) merge(o *part) {

@@ -74,6 +74,7 @@ var keys = map[string]kind{
 	"username":               text,
 	"server_name":            text,
 	"credentials":            text,
+	"auth_method":            text,
 	"session_expiry":         duration,
 	"receive_maximum":        whole(1, math.MaxUint16),
 	"maximum_packet_size":    whole(1, math.MaxUint32),

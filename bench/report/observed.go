@@ -41,6 +41,9 @@ func observations(s *result.Summary) (all []observation) {
 		if x.Expire {
 			note = "; by their expiry they were to be gone"
 		}
+		if x.QueueLost > 0 {
+			note = fmt.Sprintf(", %s lost of what had been queued in them", plural(x.QueueLost, "delivery")) + note
+		}
 		add("sessions", x.Present < x.Returned && !x.Expire, "came back %s: session present %s, subscriptions kept without subscribing again %s%s",
 			plural(x.Returned, "time"), count(x.Present), count(x.Kept), note)
 	}

@@ -4,10 +4,11 @@ package result
 
 // Sessions are persistent sessions whose subscribers came back.
 type Sessions struct {
-	Returned int64 `json:"returned"`         // How often one came back.
-	Present  int64 `json:"present"`          // With Session Present in the CONNACK.
-	Kept     int64 `json:"kept"`             // And received something new without subscribing again: the subscriptions were kept.
-	Expire   bool  `json:"expire,omitempty"` // By their Session Expiry Interval they were to be gone.
+	Returned  int64 `json:"returned"`             // How often one came back.
+	Present   int64 `json:"present"`              // With Session Present in the CONNACK.
+	Kept      int64 `json:"kept"`                 // And received something new without subscribing again: the subscriptions were kept.
+	Expire    bool  `json:"expire,omitempty"`     // By their Session Expiry Interval they were to be gone.
+	QueueLost int64 `json:"queue_lost,omitempty"` // Deliveries that are lost of what was published while a session was kept for its client.
 }
 
 // Wills are those of clients that were cut off, as their watchers received them.

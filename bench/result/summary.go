@@ -182,34 +182,37 @@ type Class string
 
 // The verdict classes. Which of them breaks a promise: Class.Breaks.
 const (
-	DupLegal        Class = "dup-legal"        // QoS 1, resent after a connection broke: what "at least once" means.
-	LossQoS0        Class = "loss-qos0"        // QoS 0 promises nothing; still a loss.
-	LostUnknown     Class = "lost-unknown"     // Never acknowledged, never delivered: nobody had promised anything.
-	DroppedLegal    Class = "dropped-legal"    // Refused, expired, or beyond a declared limit of the session.
-	DroppedOverload Class = "dropped-overload" // Acknowledged, then dropped at a limit of the broker. Documented, and still broken.
-	Lost            Class = "lost"             // Acknowledged and never delivered.
-	Dup             Class = "duplicate"        // Delivered again where the QoS or an unbroken connection forbids it.
-	Reorder         Class = "reordered"        // A new message overtook an older one of its stream.
-	Stuck           Class = "stuck"            // An exchange that never completed.
-	Phantom         Class = "phantom"          // Received and never sent.
-	IDReused        Class = "id-reused"        // It came with the Packet Identifier of a message that was in flight.
-	IDChanged       Class = "id-changed"       // QoS 1, resent after a connection broke, with another Packet Identifier.
-	Resent          Class = "resent"           // Version 5, QoS 2: sent again on a connection that had not broken. Not delivered again.
-	Corrupt         Class = "corrupt"          // Received with other content.
-	SessionLost     Class = "session-lost"     // A persistent session was not there when its client came back. Counts sessions.
-	Unreleased      Class = "unreleased"       // QoS 2, received, and its PUBREL never came. Counts exchanges.
-	Unanswered      Class = "unanswered"       // A PUBLISH that the client sent, or seemed to, was not acknowledged each time. Counts acknowledgements.
-	HalfOpen        Class = "half-open"        // A client that had fallen silent was not noticed. Counts clients.
-	FalseTimeout    Class = "false-timeout"    // A client was thrown out for a Keep Alive that was not over. Counts clients.
-	WrongQoS        Class = "wrong-qos"        // Delivered at another QoS than the lower of published and granted.
-	Late            Class = "late"             // Not there when the time of the drain was over, while others were still arriving.
-	WillLost        Class = "will-lost"        // The will of a client that was cut off was not published. Counts wills.
-	WillUncalled    Class = "will-uncalled"    // A will was published of a client that was not cut off, or twice. Counts wills.
-	WillAltered     Class = "will-altered"     // A will came with other properties than it had been given. Counts wills.
-	TwoConnections  Class = "two-connections"  // A connection stood on when another one with its Client Identifier had been let in. Counts connections.
-	Unasked         Class = "unasked"          // Published after UNSUBACK, and delivered all the same.
-	RetainedLost    Class = "retained-lost"    // Who subscribed did not get a topic's retained message. Counts those messages.
-	RetainedStale   Class = "retained-stale"   // The retained message was older than an acknowledged one. Counts those messages.
+	DupLegal         Class = "dup-legal"         // QoS 1, resent after a connection broke: what "at least once" means.
+	LossQoS0         Class = "loss-qos0"         // QoS 0 promises nothing; still a loss.
+	LostUnknown      Class = "lost-unknown"      // Never acknowledged, never delivered: nobody had promised anything.
+	DroppedLegal     Class = "dropped-legal"     // Refused, expired, or beyond a declared limit of the session.
+	DroppedOverload  Class = "dropped-overload"  // Acknowledged, then dropped at a limit of the broker. Documented, and still broken.
+	Lost             Class = "lost"              // Acknowledged and never delivered.
+	Dup              Class = "duplicate"         // Delivered again where the QoS or an unbroken connection forbids it.
+	Reorder          Class = "reordered"         // A new message overtook an older one of its stream.
+	Stuck            Class = "stuck"             // An exchange that never completed.
+	Phantom          Class = "phantom"           // Received and never sent.
+	IDReused         Class = "id-reused"         // It came with the Packet Identifier of a message that was in flight.
+	IDChanged        Class = "id-changed"        // QoS 1, resent after a connection broke, with another Packet Identifier.
+	Resent           Class = "resent"            // Version 5, QoS 2: sent again on a connection that had not broken. Not delivered again.
+	Corrupt          Class = "corrupt"           // Received with other content.
+	SessionLost      Class = "session-lost"      // A persistent session was not there when its client came back. Counts sessions.
+	SessionKept      Class = "session-kept"      // Sent again out of a session that had ended: this one had begun with its connection.
+	SubscriptionLost Class = "subscription-lost" // A session was present when its client came back, and its subscription was not. Counts streams.
+	Miscounted       Class = "miscounted"        // The broker's own count of messages contradicts what it acknowledged, or what came from it. Counts messages.
+	Unreleased       Class = "unreleased"        // QoS 2, received, and its PUBREL never came. Counts exchanges.
+	Unanswered       Class = "unanswered"        // A PUBLISH that the client sent, or seemed to, was not acknowledged each time. Counts acknowledgements.
+	HalfOpen         Class = "half-open"         // A client that had fallen silent was not noticed. Counts clients.
+	FalseTimeout     Class = "false-timeout"     // A client was thrown out for a Keep Alive that was not over. Counts clients.
+	WrongQoS         Class = "wrong-qos"         // Delivered at another QoS than the lower of published and granted.
+	Late             Class = "late"              // Not there when the time of the drain was over, while others were still arriving.
+	WillLost         Class = "will-lost"         // The will of a client that was cut off was not published. Counts wills.
+	WillUncalled     Class = "will-uncalled"     // A will was published of a client that was not cut off, or twice. Counts wills.
+	WillAltered      Class = "will-altered"      // A will came with other properties than it had been given. Counts wills.
+	TwoConnections   Class = "two-connections"   // A connection stood on when another one with its Client Identifier had been let in. Counts connections.
+	Unasked          Class = "unasked"           // Published after UNSUBACK, and delivered all the same.
+	RetainedLost     Class = "retained-lost"     // Who subscribed did not get a topic's retained message. Counts those messages.
+	RetainedStale    Class = "retained-stale"    // The retained message was older than an acknowledged one. Counts those messages.
 )
 
 // Totals are the sums of a phase, or of all of them.
@@ -247,7 +250,7 @@ type Exchange struct {
 
 // ExchangeNames are the exchanges in the order in which a connection sees them; at the end, what a client that comes back
 // waits for from when it begins to connect: its session and subscriptions, and the first message; and how long it had none, from the last one before.
-var ExchangeNames = []string{"connect", "CONNACK", "SUBACK", "UNSUBACK", "PUBLISH-PUBACK", "PUBLISH-PUBREC", "PUBREL-PUBCOMP", "resume", "resume, message", "resume, silence", "will", "retained", "take-over"}
+var ExchangeNames = []string{"connect", "AUTH", "CONNACK", "SUBACK", "UNSUBACK", "PUBLISH-PUBACK", "PUBLISH-PUBREC", "PUBREL-PUBCOMP", "resume", "resume, message", "resume, silence", "will", "retained", "take-over"}
 
 // Cost is what the measured part took. Pointers are nil where nothing is known, because the process
 // was not on this machine.

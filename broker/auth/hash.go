@@ -12,8 +12,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/xdg-go/scram"
 	"golang.org/x/crypto/argon2"
+
+	"mqttbench/broker/scram"
 )
 
 // A Kind is how a password is hashed.
@@ -99,12 +100,8 @@ func saltedSHA512(password, salt []byte) []byte {
 
 // scramKeys derives what a server keeps, RFC 5802 section 3. It fails for passwords that SASLprep forbids.
 func scramKeys(password string, salt []byte, iterations int) (stored, server []byte, err error) {
-	c, err := scram.SHA256.NewClient("x", password, "") // The name is not part of the keys.
-	if err != nil {
-		return nil, nil, err
-	}
-	k, err := c.WithMinIterations(1).GetStoredCredentialsWithError(scram.KeyFactors{Salt: string(salt), Iters: iterations})
-	return k.StoredKey, k.ServerKey, err
+	k, err := scram.Derive(password, salt, iterations)
+	return k.Stored, k.Server, err
 }
 
 // parseHash reads what stands behind the name.

@@ -1,11 +1,9 @@
 package auth
 
 import (
-	"errors"
 	"fmt"
-	"unicode/utf8"
 
-	"github.com/xdg-go/scram"
+	"mqttbench/broker/scram"
 )
 
 // A Method is one way of enhanced authentication, [v5 4.12]. Any goroutine may call it.
@@ -25,9 +23,6 @@ type Exchange interface {
 	User() string
 }
 
-// ScramName is the Authentication Method of RFC 7677.
-const ScramName = "SCRAM-SHA-256"
-
 // SCRAM is the method SCRAM-SHA-256 for those users whose entry is of that kind; nil: there are none. A
 // user whom the file has not looks like one who has given the wrong password: RFC 5802 has an error for
 // that, but it would tell the names.
@@ -43,21 +38,12 @@ type scramMethod struct {
 	nonce     func() string // Nil, save in a test that repeats what an RFC has printed.
 }
 
-func (scramMethod) Name() string { return ScramName }
+func (scramMethod) Name() string { return scram.Name }
 
-func (m scramMethod) Begin() Exchange {
-	server, err := scram.SHA256.NewServer(m.passwords.credentials)
-	if err != nil {
-		panic(err) // It has no reason to.
-	}
-	if m.nonce != nil {
-		server.WithNonceGenerator(m.nonce)
-	}
-	return &scramExchange{said: server.NewConversation()}
-}
+func (m scramMethod) Begin() Exchange { return scram.NewServer(m.passwords.keysOf, m.nonce) }
 
-// credentials are those of a user, or some that nobody knows the password to.
-func (p *Passwords) credentials(user string) (scram.StoredCredentials, error) {
+// keysOf are those of a user, or some that nobody knows the password to.
+func (p *Passwords) keysOf(user string) scram.Keys {
 	h := p.users[user]
 	if h == nil || h.kind != SCRAM {
 		like := p.standIn(user, p.scrams)
@@ -70,40 +56,5 @@ func (p *Passwords) credentials(user string) (scram.StoredCredentials, error) {
 			sum: p.mac("stored", user), serverKey: p.mac("server", user),
 		}
 	}
-	return scram.StoredCredentials{
-		KeyFactors: scram.KeyFactors{Salt: string(h.salt), Iters: h.iterations},
-		StoredKey:  h.sum, ServerKey: h.serverKey,
-	}, nil
+	return scram.Keys{Iterations: h.iterations, Salt: h.salt, Stored: h.sum, Server: h.serverKey}
 }
-
-// A scramExchange is two messages from either side: the server's last one proves that it knows the user, too.
-type scramExchange struct {
-	said *scram.ServerConversation
-}
-
-// maxScram is the longest message, bytes: a name of 64 KiB with every byte escaped, and the rest.
-const maxScram = 3*maxName + 4096
-
-func (e *scramExchange) Next(data []byte) (answer []byte, done bool, err error) {
-	switch {
-	case data == nil:
-		return nil, false, nil // The client is to begin, RFC 5802 section 5: so it is asked to.
-	case len(data) > maxScram:
-		return nil, false, fmt.Errorf("%d bytes of SCRAM", len(data))
-	case !utf8.Valid(data):
-		return nil, false, errors.New("SCRAM that is not UTF-8")
-	}
-	text, err := e.said.Step(string(data))
-	if err != nil {
-		return nil, false, err
-	}
-	if as := e.said.AuthzID(); as != "" && as != e.said.Username() {
-		return nil, false, fmt.Errorf("user %q wants to be %q", e.said.Username(), as)
-	}
-	if e.said.Done() && !e.said.Valid() {
-		return nil, false, errors.New("not valid") // Step has said so before; never let in by a mistake there.
-	}
-	return []byte(text), e.said.Done(), nil
-}
-
-func (e *scramExchange) User() string { return e.said.Username() }

@@ -35,6 +35,7 @@ type patient struct {
 	seen        map[packet.ID]int
 	count       int // PUBLISH to the client on this connection.
 	held        []byte
+	last        []byte // The last PUBLISH to the client, over all its connections.
 }
 
 // A bug treats a packet: what goes on, what its sender is told; cut: the connection ends.

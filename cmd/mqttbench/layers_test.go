@@ -17,7 +17,8 @@ import (
 var layers = `
 broker/packet:
 broker/topic:
-broker/auth:        github.com/xdg-go/scram golang.org/x/crypto/argon2
+broker/scram:       github.com/xdg-go/scram
+broker/auth:        broker/scram golang.org/x/crypto/argon2
 broker/session:     broker/packet
 broker/journal:     broker/packet broker/session
 broker/store:       github.com/cockroachdb/pebble/v2
@@ -28,7 +29,7 @@ broker/metrics:     broker broker/store broker/transport github.com/prometheus/c
 bench/plan:         broker/packet
 bench/strict:       github.com/goccy/go-yaml
 bench/profile:      bench/strict github.com/goccy/go-yaml
-bench/client:       broker/packet broker/transport
+bench/client:       broker/packet broker/scram broker/transport
 bench/client/paho:  bench/client broker/packet broker/transport github.com/eclipse/paho.mqtt.golang
 bench/measure:      bench/client bench/plan bench/result broker/packet github.com/HdrHistogram/hdrhistogram-go github.com/prometheus/procfs
 bench/result:       github.com/HdrHistogram/hdrhistogram-go
@@ -41,7 +42,7 @@ bench:              bench/client bench/measure bench/plan bench/result broker/pa
 profiles:
 
 cmd/mqttbroker:     bench/strict broker broker/auth broker/metrics broker/packet broker/session broker/store broker/transport github.com/goccy/go-yaml github.com/spf13/pflag golang.org/x/term
-cmd/mqttbench:      bench bench/client bench/client/paho bench/fault bench/measure bench/metrics bench/plan bench/profile bench/report bench/result bench/series bench/strict broker broker/packet broker/transport github.com/spf13/pflag golang.org/x/sys/unix golang.org/x/term profiles
+cmd/mqttbench:      bench bench/client bench/client/paho bench/fault bench/measure bench/metrics bench/plan bench/profile bench/report bench/result bench/series bench/strict broker broker/packet broker/scram broker/transport github.com/spf13/pflag golang.org/x/sys/unix golang.org/x/term profiles
 `
 
 // An import of any package of these modules counts as the module.

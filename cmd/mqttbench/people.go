@@ -20,6 +20,7 @@ import (
 	"mqttbench/bench/series"
 	"mqttbench/bench/strict"
 	"mqttbench/broker/packet"
+	"mqttbench/broker/scram"
 )
 
 // people are the flags about who the clients are and what they say besides messages: groups and flows, names and credentials, wills, readers
@@ -41,6 +42,7 @@ type people struct {
 	shortIDs         bool
 	credentialsFile  string
 	credentials      []credential
+	authMethod       string
 
 	sessionExpiry     time.Duration
 	receiveMaximum    uint16
@@ -89,6 +91,7 @@ func (p *people) flags(f *pflag.FlagSet) {
 	f.StringVar(&p.prefix, "prefix", "", "")
 	f.BoolVar(&p.shortIDs, "short-ids", false, "")
 	f.StringVar(&p.credentialsFile, "credentials", "", "")
+	f.StringVar(&p.authMethod, "auth-method", "", "")
 	f.DurationVar(&p.sessionExpiry, "session-expiry", 0, "")
 	f.Uint16Var(&p.receiveMaximum, "receive-maximum", 0, "")
 	f.Uint32Var(&p.maximumPacketSize, "maximum-packet-size", 0, "")
@@ -130,7 +133,7 @@ func alias(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 
 // version5 are the flags that mean something in MQTT 5 alone.
 var version5 = append([]string{
-	"session-expiry", "receive-maximum", "maximum-packet-size", "topic-alias", "topic-alias-maximum", "user-property", "connect-user-property", "subscribe-user-property", "request-response-info", "request-problem-info", "message-expiry",
+	"auth-method", "session-expiry", "receive-maximum", "maximum-packet-size", "topic-alias", "topic-alias-maximum", "user-property", "connect-user-property", "subscribe-user-property", "request-response-info", "request-problem-info", "message-expiry",
 	"message-content-type", "message-response-topic", "message-correlation", "message-utf8", "no-local", "retain-handling", "subscription-id",
 }, willProps...)
 
@@ -227,6 +230,8 @@ func (s *settings) checkPeople(f *pflag.FlagSet) error {
 	refuse(f.Changed("client-id") && (f.Changed("prefix") || s.shortIDs), "--client-id says it all; --prefix and --short-ids are for the default")
 	refuse(s.prefix != "" && strings.ContainsAny(s.prefix, "%"), "--prefix %q is taken as it is; --client-id is the template", s.prefix)
 	refuse(f.Changed("credentials") && (f.Changed("username") || f.Changed("password")), "--credentials has user names and passwords; --username and --password exclude it")
+	refuse(f.Changed("auth-method") && s.authMethod != scram.Name, "--auth-method %q: there is %s", s.authMethod, scram.Name)
+	refuse(s.authMethod == scram.Name && s.username == "" && s.credentialsFile == "", "--auth-method %s takes a user name and a password: --username and --password, or --credentials", scram.Name)
 	refuse(s.retainHandling < 0 || s.retainHandling > 2, "--retain-handling %d: there are 0, 1 and 2", s.retainHandling)
 	refuse(f.Changed("offline-abrupt") && s.offlineFor == 0 || f.Changed("offline-who") && s.offlineFor == 0, "--offline-abrupt and --offline-who without --offline-for")
 	refuse(f.Changed("readers-every") && s.readers == 0 || f.Changed("readers-qos") && s.readers == 0, "--readers-every and --readers-qos without --readers-count")
@@ -341,6 +346,37 @@ func (s *settings) personal(p *plan.Plan) func(n int, o *client.Options) {
 		return func(n int, o *client.Options) {
 			o.Username, o.Password = p.Expand(s.username, n), p.Expand(s.password, n)
 		}
+	}
+	return nil
+}
+
+// authenticate has each client prove who it is by SCRAM, with the user name and password that it was given. What costs time, to derive keys from a
+// password, is done once for each of them.
+func (s *settings) authenticate(cfg *bench.Config) error {
+	if s.authMethod == "" {
+		return nil
+	}
+	given := cfg.Personal
+	if given == nil {
+		given = func(int, *client.Options) {}
+	}
+	known := map[credential]*scram.Client{} // Not written to once the run has begun.
+	for n := range s.connections() {
+		o := cfg.Client
+		given(n, &o)
+		who := credential{username: o.Username, password: o.Password}
+		if known[who] != nil {
+			continue
+		}
+		c, err := scram.NewClient(who.username, who.password, nil)
+		if err != nil {
+			return inputError{fmt.Errorf("--auth-method %s: user name or password of client %d (%q): %w", scram.Name, n, who.username, err)}
+		}
+		known[who] = c
+	}
+	cfg.Personal = func(n int, o *client.Options) {
+		given(n, o)
+		o.Auth = known[credential{username: o.Username, password: o.Password}]
 	}
 	return nil
 }

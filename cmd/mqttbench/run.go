@@ -151,6 +151,9 @@ func (s *settings) run(ctx context.Context, f *pflag.FlagSet, stderr io.Writer) 
 		},
 	}
 	s.configure(&cfg)
+	if err := s.authenticate(&cfg); err != nil {
+		return nil, err
+	}
 	t, err := s.target(ctx, stderr)
 	if err != nil {
 		return nil, err

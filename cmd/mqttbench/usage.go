@@ -170,6 +170,8 @@ BROKER
                              group (or p, s), %rand_N a number from 1 to N
   -P, --password WORD        password, likewise
       --credentials FILE     a CSV file: username,password or username,password,client id, a line for each client
+      --auth-method M        SCRAM-SHA-256, with MQTT 5: clients prove that they know the password without sending it, and believe only a
+                             server that proves that it knows them
       --client-id TEMPLATE   Client Identifiers, with %i, %g, %r and %rand_N (default mb%r%g%i)
       --prefix TEXT          before the default ones in place of mb
       --short-ids            without the run's name
