@@ -113,6 +113,7 @@ func (c *conn) consume(b []byte) (n int, err error) {
 			}
 			continue
 		}
+		c.loop.final = n+f.Size == len(b)
 		if err = c.handle(f); err == errUnfinished {
 			err = nil
 			break
@@ -122,6 +123,7 @@ func (c *conn) consume(b []byte) (n int, err error) {
 		n += f.Size
 		c.loop.n.packetsIn++
 	}
+	c.loop.final = false
 	if n > start {
 		c.last = c.loop.now
 	}

@@ -28,6 +28,7 @@ type loop struct {
 
 	decisions decisions
 
+	final    bool        // The packet that is being handled is the last of its read.
 	culprit  packet.Type // Of the packet that consume has refused.
 	claimant string      // Whose CONNECT it was.
 	why      string      // What forward has to say about the message beside its Reason Code; "": nothing.

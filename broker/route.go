@@ -69,6 +69,7 @@ func (l *loop) route(p *publication) (o outcome) {
 	for i := range l.frames {
 		l.frames[i].size = 0
 	}
+	eager := l.final && l.t.IsLast()
 	for i := range r.Targets {
 		t := &r.Targets[i]
 		cl := l.s.numbers.get(t.Subscriber)
@@ -83,7 +84,7 @@ func (l *loop) route(p *publication) (o outcome) {
 		if !d.give(&to) {
 			o.refused++
 		}
-		l.t.Relieve()
+		l.t.Relieve(eager)
 	}
 	for _, g := range r.Groups {
 		if d.share(g, &o) {

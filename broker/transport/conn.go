@@ -307,11 +307,22 @@ const maxHeld = 16 << 20
 
 // Relieve flushes in the middle of a turn if that has put much. Whoever puts to many connections calls it in between, where
 // it holds no lock, since this makes system calls. It calls no handler.
-func (l *Loop) Relieve() {
-	if l.held >= maxHeld {
+//
+// eager: nobody else will be put to in this turn, so that to wait would make no write larger. Then it flushes wave by
+// wave: the first of many receivers need not wait for the last, what a wave has touched is still in the caches when it is
+// written, and as few buffers are needed as a wave has.
+func (l *Loop) Relieve(eager bool) {
+	if l.held >= maxHeld || eager && len(l.dirty) >= wave {
 		l.flushAll()
 	}
 }
+
+// wave is in connections.
+const wave = 64
+
+// IsLast reports that nothing has been put in this turn, and that what is being handled now is the last that there is to handle,
+// as far as is known: so nothing that is put can be joined by more.
+func (l *Loop) IsLast() bool { return l.last && len(l.dirty)+len(l.readable) == 0 }
 
 // write makes one non-blocking write for the loop.
 func (l *Loop) write(c *Conn, b *batch) (n int, err error) {

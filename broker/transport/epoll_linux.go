@@ -179,6 +179,7 @@ func (p *epoll) poll() int {
 func (p *epoll) dispatch(l *Loop) {
 	for i := range p.events[:p.n] {
 		ev := &p.events[i]
+		l.last = i == p.n-1
 		switch {
 		case ev.Fd >= 0:
 			// No event can be meant for another: see Loop.vacated.
@@ -193,7 +194,7 @@ func (p *epoll) dispatch(l *Loop) {
 			}
 		}
 	}
-	p.n = 0
+	p.n, l.last = 0, false
 	l.stats.Polls, l.stats.Registers = p.polls, p.registers
 }
 

@@ -36,6 +36,7 @@ type Loop struct {
 	dirty      []*Conn // To be flushed at the end of the turn.
 	flushing   []*Conn // Being flushed; the two change places.
 	held       int     // Bytes copied to outboxes since flushAll.
+	last       bool    // Nothing else is waiting to be read in this turn, as far as the driver knows.
 	pressing   []*Conn // To be flushed before the end of the turn: see flushPressing.
 	readable   []*Conn // Read full buffers and may have more.
 	rereading  []*Conn
