@@ -1,8 +1,6 @@
 package bench
 
 import (
-	"math"
-
 	"mqttbench/bench/client"
 	"mqttbench/bench/plan"
 	"mqttbench/bench/result"
@@ -26,30 +24,17 @@ func (x *flaps) open() int64 { return x.taken - x.renewed - x.lapsed }
 
 // unsubscribe has the subscribers unsubscribe whose time has come.
 func (w *worker) unsubscribe(now int64) (next int64) {
-	for len(w.flapping) > 0 {
-		x := w.flapping[0]
-		if at := w.run.start + x.At; at > now {
-			return at
-		}
-		w.flapping = w.flapping[1:]
-		w.run.subs[x.Subscriber].takeBack(w.run.start + x.At + x.For)
-	}
-	return math.MaxInt64
+	at := func(x plan.Flapping) int64 { return w.run.start + x.At }
+	return comeDue(&w.flapping, now, at, func(x plan.Flapping) { w.run.subs[x.Subscriber].takeBack(at(x) + x.For) })
 }
 
 // subscribeAgain has those subscribe again whose time has come; of whom UNSUBACK has not come yet, when it does.
 func (w *worker) subscribeAgain(now int64) (next int64) {
-	for len(w.unsubscribed) > 0 {
-		x := w.unsubscribed[0]
-		if x.until > now {
-			return x.until
-		}
-		w.unsubscribed = w.unsubscribed[1:]
+	return comeDue(&w.unsubscribed, now, func(x *flap) int64 { return x.until }, func(x *flap) {
 		if m := x.subscriber.member; m.flap == x && x.off != 0 {
 			m.renew()
 		}
-	}
-	return math.MaxInt64
+	})
 }
 
 // takeBack has the subscriber unsubscribe. One that is not there, or has no subscription now, is passed over.

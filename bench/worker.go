@@ -240,34 +240,34 @@ func (w *worker) turnClosed(now int64) (next int64) {
 	return now + int64(time.Second)
 }
 
-// sendOff ends the connections whose time has come.
-func (w *worker) sendOff(now int64) (next int64) {
-	for len(w.leaving) > 0 {
-		d := w.leaving[0]
-		if at := w.run.start + d.At; at > now {
-			return at
+// comeDue does what is due at now of a queue in the order of its times, and returns when the next is.
+func comeDue[T any](queue *[]T, now int64, at func(T) int64, do func(T)) (next int64) {
+	for len(*queue) > 0 {
+		x := (*queue)[0]
+		if next := at(x); next > now {
+			return next
 		}
-		w.leaving = w.leaving[1:]
-		w.memberOf(d).leave(d)
+		*queue = (*queue)[1:]
+		do(x)
 	}
 	return math.MaxInt64
 }
 
+// sendOff ends the connections whose time has come.
+func (w *worker) sendOff(now int64) (next int64) {
+	at := func(d plan.Departure) int64 { return w.run.start + d.At }
+	return comeDue(&w.leaving, now, at, func(d plan.Departure) { w.memberOf(d).leave(d) })
+}
+
 // welcome reconnects those who have been away long enough.
 func (w *worker) welcome(now int64) (next int64) {
-	for len(w.away) > 0 {
-		if w.away[0].until > now {
-			return w.away[0].until
+	return comeDue(&w.away, now, func(x absence) int64 { return x.until }, func(x absence) {
+		if x.who.read != nil {
+			x.who.read.turn()
+		} else {
+			w.dial(x.who)
 		}
-		m := w.away[0].who
-		w.away = w.away[1:]
-		if m.read != nil {
-			m.read.turn()
-			continue
-		}
-		w.dial(m)
-	}
-	return math.MaxInt64
+	})
 }
 
 // comeBack has m reconnect at a time.

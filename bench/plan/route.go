@@ -30,42 +30,30 @@ func terms(first, step, limit int) int {
 // sources is the progression of the publishers that a subscriber receives.
 func (p *Plan) sources(sub int) (first, step, limit int) {
 	if f := p.flowTo(sub); f != nil {
-		first, step, limit = sources(f.Pattern, f.Publishers, f.Subscribers, sub-f.FirstSubscriber)
+		first, step, limit = partners(f.Pattern, f.Publishers, f.Subscribers, sub-f.FirstSubscriber)
 		return first + f.FirstPublisher, step, limit + f.FirstPublisher
 	}
-	return sources(p.Pattern, p.Publishers, p.Subscribers, sub)
-}
-
-func sources(pattern Pattern, pubs, subs, sub int) (first, step, limit int) {
-	switch {
-	case pattern != Pairs:
-		return 0, 1, pubs
-	case pubs >= subs:
-		return sub, subs, pubs
-	case pubs > 0:
-		return sub % pubs, pubs, pubs
-	default:
-		return 0, 1, 0
-	}
+	return partners(p.Pattern, p.Publishers, p.Subscribers, sub)
 }
 
 // receivers is the progression of the subscribers that receive a publisher.
 func (p *Plan) receivers(pub int) (first, step, limit int) {
 	if f := p.flowOf(pub); f != nil {
-		first, step, limit = receivers(f.Pattern, f.Publishers, f.Subscribers, pub-f.FirstPublisher)
+		first, step, limit = partners(f.Pattern, f.Subscribers, f.Publishers, pub-f.FirstPublisher)
 		return first + f.FirstSubscriber, step, limit + f.FirstSubscriber
 	}
-	return receivers(p.Pattern, p.Publishers, p.Subscribers, pub)
+	return partners(p.Pattern, p.Subscribers, p.Publishers, pub)
 }
 
-func receivers(pattern Pattern, pubs, subs, pub int) (first, step, limit int) {
+// partners is the progression of those, of so many others, who have to do with one of those on its own side.
+func partners(pattern Pattern, others, own, one int) (first, step, limit int) {
 	switch {
 	case pattern != Pairs:
-		return 0, 1, subs
-	case subs > pubs:
-		return pub, pubs, subs
-	case subs > 0:
-		return pub % subs, subs, subs
+		return 0, 1, others
+	case others >= own:
+		return one, own, others
+	case others > 0:
+		return one % others, others, others
 	default:
 		return 0, 1, 0
 	}
