@@ -269,7 +269,7 @@ func TestKnownPairsAreJoined(t *testing.T) {
 	}
 }
 
-// The lag is 100 µs for nine tenths of the messages and 1 ms for the others; the limit is 10 ms.
+// The lag is 100 µs for nine tenths of the messages and 1 ms for the others; the limit is half of that.
 func TestKnownLagIsDrawnAtItsPlace(t *testing.T) {
 	sequential(t)
 	r := ordinary().run()
@@ -283,7 +283,7 @@ func TestKnownLagIsDrawnAtItsPlace(t *testing.T) {
 	h := histogramOf(t, many...)
 	r.Summary.Lag, r.Summary.Distributions = result.QuantilesOf(h), nil
 	r.Summary.Distributions.Keep(result.DistributionLag, h)
-	r.Summary.Gates[0].Limit = 10e-3
+	r.Summary.Gates[0].Limit = 0.5e-3
 	drawn := traced(t, instrumentFigure(r), false)
 	step := drawn.at(t, "90 %").X
 	for _, label := range []string{"100 µs", "1 ms"} {
@@ -291,7 +291,7 @@ func TestKnownLagIsDrawnAtItsPlace(t *testing.T) {
 			t.Errorf("the line does not pass %.1f", at)
 		}
 	}
-	if limit := (vg.Point{X: drawn.at(t, "0").X, Y: drawn.at(t, "10 ms").Y}); !drawn.passes(grey, limit) {
+	if limit := (vg.Point{X: drawn.at(t, "0").X, Y: drawn.at(t, "500 µs").Y}); !drawn.passes(grey, limit) {
 		t.Errorf("no limit at %.1f", limit)
 	}
 }
