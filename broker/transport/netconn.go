@@ -271,10 +271,14 @@ func (n *netConn) hangup(l *Loop, reset, parts bool) {
 	})
 }
 
-// discard reads what nobody wants any more, because closing would answer it with a RST.
+// discard reads what nobody wants any more, because closing would answer it with a RST; but no more than maxDrained, for
+// the loop waits meanwhile, and the peer may send as fast as that.
 func discard(fd uintptr) {
 	var b [smallBuffer]byte
-	for n, err := sysRead(int(fd), b[:]); n == len(b) && err == nil; n, err = sysRead(int(fd), b[:]) {
+	for range maxDrained / smallBuffer {
+		if n, err := sysRead(int(fd), b[:]); n < len(b) || err != nil {
+			return
+		}
 	}
 }
 
