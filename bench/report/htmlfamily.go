@@ -278,6 +278,7 @@ func familyRates(f *Family) *figure {
 		return nil
 	}
 	var rows []row
+	var groups []*result.Group
 	var runs []*result.Run
 	k := metricIndex("delivered rate")
 	for _, x := range all {
@@ -297,7 +298,7 @@ func familyRates(f *Family) *figure {
 			r.text += " INVALID"
 			r.bars[0].color = fade(deliveredColor, 0.3)
 		}
-		rows = append(rows, r)
+		rows, groups = append(rows, r), append(groups, &result.Group{Runs: x.runs})
 	}
 	if rows == nil {
 		return nil
@@ -307,7 +308,7 @@ func familyRates(f *Family) *figure {
 		name: FamilyName + "-throughput", title: f.Name + ": how many messages a second, as fast as it goes",
 		subtitle: runs[0].Manifest.Broker.Label() + " · " + plural(int64(w.Publishers), "publisher") + " to as many subscribers, " + plural(int64(w.Window), "message") + " under way from each",
 		caption: []string{
-			"Delivered a second: medians of the runs. Whoever waits for more packets before the next message carries fewer of them; on a slow link that is all that counts. INVALID: not to be compared.",
+			"Messages delivered a second. " + spreadOf(groups) + " Whoever waits for more packets before the next message carries fewer of them; on a slow link that is all that counts. INVALID: not to be compared.",
 			familyFooter(f, runs),
 		},
 		height: vg.Length(96 + len(rows)*rowHeight + rowsExtra),
