@@ -60,12 +60,9 @@ func TestNeverAnswers(t *testing.T) {
 		t.Errorf("exit code %d, %q and %q", code, stdout, stderr)
 	}
 
-	out := filepath.Join(t.TempDir(), "run")
-	code, stdout, stderr = mqttbench(t.Context(), "--qos", "1", "--clients", "4", "--rate", "200", "--warmup", "0s", "--duration", "500ms", "--quiet", "--charts=false", "--out", out,
-		"--fault", "drop:PUBLISH:from=mb*p0:nth=5")
-	r, err := result.Read(out)
-	if err != nil || code != exitBroken || !strings.Contains(stdout, "QoS 1 BROKEN") {
-		t.Fatalf("exit code %d, %v\n%s%s", code, err, stdout, stderr)
+	r, code, stdout := befallen(t, []int64{1}, "--qos", "1", "--clients", "4", "--rate", "200", "--duration", "500ms", "--fault", "drop:PUBLISH:from=mb*p0:nth=5")
+	if code != exitBroken || !strings.Contains(stdout, "QoS 1 BROKEN") {
+		t.Fatalf("exit code %d\n%s", code, stdout)
 	}
 	if c := r.Summary.Contracts[0]; c.Count(result.Stuck) != 1 || c.Count(result.LostUnknown) != 1 || len(c.Findings) != 2 {
 		t.Errorf("%+v", c.Findings)

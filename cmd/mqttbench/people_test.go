@@ -169,6 +169,9 @@ func TestMessageTemplate(t *testing.T) {
 
 // TestSLOMissed: an objective that is not met is exit code 1, says why, and is kept.
 func TestSLOMissed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: nothing in it is concurrent that other runs do not race")
+	}
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "run")
 	code, stdout, stderr := mqttbench(t.Context(), "--clients", "4", "--rate", "100", "--warmup", "0s", "--duration", "300ms", "--slo", "max<1ns", "--quiet", "--charts=false", "--out", out)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,9 @@ import (
 // TestResume makes a comparison in which one broker does not start: it is left out, and the other goes on. Then one of its runs is lost and
 // another cut short; the same command makes those two again, puts what was cut aside, and touches nothing else.
 func TestResume(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: nothing in it is concurrent that other runs do not race")
+	}
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	args := append([]string{"compare", "--broker", "builtin", "--broker-cmd", "dead@1.0=/nowhere/broker {port}", "--repeat", "3", "--seed", "5", "--resume", "--keep-going", "--out", out}, tiny...)
@@ -59,18 +63,28 @@ func TestResume(t *testing.T) {
 
 // TestFamilyPage carries out two workloads of a file and finds them side by side, at once and when they are read again.
 func TestFamilyPage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: nothing in it is concurrent that other runs do not race")
+	}
 	t.Parallel()
 	dir := t.TempDir()
-	file, out := filepath.Join(dir, "two.yaml"), filepath.Join(dir, "out")
+	file, out := filepath.Join(dir, "two.yaml"), ""
 	yaml := "name: two\ndescription: Two levels.\npublishers: 2\nsubscribers: 2\nrate: 100\nwarmup: 0s\nduration: 300ms\nvariants:\n" +
 		"  - {name: good/q0-q0, qos: 0}\n  - {name: good/q2-q2, qos: 2}\n"
 	if err := os.WriteFile(file, []byte(yaml), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	code, stdout, stderr := mqttbench(t.Context(), "run", file, "--out", out, "--charts=false")
-	if !measured(code) {
-		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
-	}
+	var stdout string
+	again(t, func(try int) bool { // What crosses the wire is counted in the measured part, and what is late crosses it behind.
+		out = filepath.Join(dir, fmt.Sprintf("out%d", try))
+		code, said, stderr := mqttbench(t.Context(), "run", file, "--out", out, "--charts=false")
+		r, err := result.Read(filepath.Join(out, "good", "q2-q2"))
+		if err != nil || !measured(code) || r.Summary.Wire == nil {
+			t.Fatalf("exit code %d, %v\n%s%s", code, err, said, stderr)
+		}
+		stdout = said
+		return r.Summary.Wire.ToBroker.Packets >= 2 && r.Summary.Wire.FromBroker.Bytes >= 100
+	})
 	at := strings.Index(stdout, "packets")
 	if at < 0 || !strings.Contains(stdout[at:], "QoS 0 → 0") || !strings.Contains(stdout[at:], "QoS 2 → 2") {
 		t.Errorf("no table of both:\n%s", stdout)
@@ -90,9 +104,5 @@ func TestFamilyPage(t *testing.T) {
 	made(t, filepath.Join(mixed, "b"), "flashmq", 0.001, result.ValidityOK)
 	if code, _, stderr := mqttbench(t.Context(), "report", "--family", mixed); code != exitInput || !strings.Contains(stderr, "--matrix") {
 		t.Errorf("exit code %d, %s", code, stderr)
-	}
-	r, err := result.Read(filepath.Join(out, "good", "q2-q2"))
-	if err != nil || r.Summary.Wire == nil || r.Summary.Wire.ToBroker.Packets < 2 || r.Summary.Wire.FromBroker.Bytes < 100 {
-		t.Errorf("%v: what crossed the wire was not counted", err)
 	}
 }

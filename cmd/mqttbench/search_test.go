@@ -56,6 +56,9 @@ func TestSearchCommand(t *testing.T) {
 
 // TestSearchTable: what nobody can carry is said in words, too, with the reason.
 func TestSearchTable(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: nothing in it is concurrent that other runs do not race")
+	}
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	args := []string{"search", "--slo", "max<1ns", "--rate", "64", "--charts=false", "--out", out, "--clients", "2", "--warmup", "0s", "--duration", "50ms", "--pause", "0s"}

@@ -233,6 +233,9 @@ func counted(t *testing.T, name, dir string) (inTime bool) {
 
 // TestFamily carries out all variants of a user's own file, which changes one that is shipped.
 func TestFamily(t *testing.T) {
+	if testing.Short() {
+		t.Skip("short: nothing in it is concurrent that other runs do not race")
+	}
 	t.Parallel()
 	dir := t.TempDir()
 	file, out := filepath.Join(dir, "mine.yaml"), filepath.Join(dir, "out")
