@@ -10,7 +10,7 @@ import (
 // Growth is how memory changed over a soak: seconds and bytes, one of each an interval. nil: too few to tell.
 //
 // The slope is that of Theil and Sen, which a few garbage collections do not bend; its interval of 95 % is Sen's, widened by the correlation of
-// neighbours as in TrendOf. It grows if the interval lies above 0 and the growth is of a size that matters.
+// neighbours as in trendOf. It grows if the interval lies above 0 and the growth is of a size that matters.
 func Growth(at, memory []float64) *result.Growth {
 	for len(memory) > mostTrend {
 		at, memory = batches(at), batches(memory)

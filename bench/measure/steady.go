@@ -11,10 +11,10 @@ import (
 // between neighbours away.
 const mserBatch = 5
 
-// MSER5 is how many of the first values belong to the warm-up: the number d, a multiple of five, for which the standard error of the mean
+// mser5 is how many of the first values belong to the warm-up: the number d, a multiple of five, for which the standard error of the mean
 // of what is left is least, that is, the sum of the squared distances from that mean, divided by (n-d)^2. If that is more than half
 // of the values, the series never settled, and ok is false. Fewer than ten batches decide nothing.
-func MSER5(values []float64) (d int, ok bool) {
+func mser5(values []float64) (d int, ok bool) {
 	means := batches(values)
 	n := len(means)
 	if n < 10 {
@@ -56,9 +56,9 @@ type Trend struct {
 	P     float64 // Of Mann and Kendall, two-sided: how probable so many pairs of one direction are if there is no trend.
 }
 
-// TrendOf finds the trend of values at equal distances. Neighbours that are alike make a trend of chance: the variance of
+// trendOf finds the trend of values at equal distances. Neighbours that are alike make a trend of chance: the variance of
 // the test is widened by the correlation of each value with its successor.
-func TrendOf(values []float64) Trend {
+func trendOf(values []float64) Trend {
 	n := len(values)
 	if n < 4 {
 		return Trend{P: 1}
@@ -193,7 +193,7 @@ func Settled(warmUp, measured []Point, w Window) result.Steady {
 	all := slices.Concat(warmUp, measured)
 	cut := 0
 	for _, c := range courses {
-		if d, ok := MSER5(series(all, c.of)); ok {
+		if d, ok := mser5(series(all, c.of)); ok {
 			cut = max(cut, d)
 		}
 	}
@@ -237,7 +237,7 @@ func transient(points []Point) (late int, settles bool) {
 	settles = true
 	for _, c := range courses {
 		values := series(points, c.of)
-		d, ok := MSER5(values)
+		d, ok := mser5(values)
 		means := batches(values)
 		switch at := d / mserBatch; {
 		case at == 0 || !differ(means[:(at+2)/3], means[at:], c.share):
@@ -294,7 +294,7 @@ func trends(points []Point) (all []result.Trend) {
 		for len(means) > mostTrend {
 			means, step = batches(means), step*mserBatch
 		}
-		t := TrendOf(means)
+		t := trendOf(means)
 		if t.Level <= 0 {
 			continue
 		}

@@ -33,7 +33,7 @@ func TestMSER5(t *testing.T) {
 		"too short":                       {fives(9, 1, 1, 1), 0, false},
 		"the rest of a batch is left out": {append(fives(10, 5, 1, 1, 1, 1, 1, 1, 1, 1), 1000, 1000), 10, true},
 	} {
-		if d, ok := MSER5(c.values); d != c.d || ok != c.ok {
+		if d, ok := mser5(c.values); d != c.d || ok != c.ok {
 			t.Errorf("%s: cut %d, %t; want %d, %t", name, d, ok, c.d, c.ok)
 		}
 	}
@@ -43,17 +43,17 @@ func TestMSER5(t *testing.T) {
 func TestTrend(t *testing.T) {
 	near := func(a, b float64) bool { return math.Abs(a-b) < 1e-4 }
 	up := []float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
-	if x := TrendOf(up); x.Slope != 1 || x.Level != 5.5 || !near(x.P, 8.31e-5) {
+	if x := trendOf(up); x.Slope != 1 || x.Level != 5.5 || !near(x.P, 8.31e-5) {
 		t.Errorf("%+v", x)
 	}
 	slices.Reverse(up)
-	if x := TrendOf(up); x.Slope != -1 || !near(x.P, 8.31e-5) {
+	if x := trendOf(up); x.Slope != -1 || !near(x.P, 8.31e-5) {
 		t.Errorf("%+v", x)
 	}
-	if x := TrendOf([]float64{1, 2, 2, 3}); !near(x.P, 0.1486) || !near(x.Slope, 7.0/12) {
+	if x := trendOf([]float64{1, 2, 2, 3}); !near(x.P, 0.1486) || !near(x.Slope, 7.0/12) {
 		t.Errorf("%+v", x)
 	}
-	if x := TrendOf([]float64{4, 4, 4, 4, 4}); x.P != 1 || x.Slope != 0 {
+	if x := trendOf([]float64{4, 4, 4, 4, 4}); x.P != 1 || x.Slope != 0 {
 		t.Errorf("%+v", x)
 	}
 	// Of noise without a trend, one in a hundred may pass for one at p < 0.01; of noise that remembers, not many more.
@@ -65,7 +65,7 @@ func TestTrend(t *testing.T) {
 				v = memory*v + random.NormFloat64()
 				values[i] = v
 			}
-			if TrendOf(values).P < 0.01 {
+			if trendOf(values).P < 0.01 {
 				seen++
 			}
 		}

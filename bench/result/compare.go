@@ -207,13 +207,13 @@ func ratio(a, b values) *Ratio {
 			r.Warnings = append(r.Warnings, fmt.Sprintf("pair %d is left out: one of its runs is not valid, or has no such figure", n))
 		}
 	} else {
-		r = UnpairedRatio(x, y)
+		r = unpairedRatio(x, y)
 	}
 	if math.IsNaN(r.Value) {
 		return nil
 	}
 	r.Corrected = 1
-	r.apart, _ = MannWhitney(x, y)
+	r.apart, _ = mannWhitney(x, y)
 	r.least = leastP(len(x), len(y))
 	return &r
 }

@@ -9,7 +9,7 @@ import (
 // series makes runs of a broker with the given p99s, in seconds, repeated in that order.
 func series(broker string, p99 ...float64) (runs []*Run) {
 	for i, v := range p99 {
-		r := &Run{Manifest: *sampleManifest(), Response: Wrap(latencies(10)), Service: new(Histogram)}
+		r := &Run{Manifest: *sampleManifest(), Response: wrap(latencies(10)), Service: new(Histogram)}
 		r.Manifest.Broker.Name, r.Manifest.Repetition = broker, i+1
 		r.Summary = Summary{Outcome: Kept, Validity: ValidityOK, Response: Quantiles{Count: 1e5, P50: v / 4, P99: v, P999: 2 * v, Max: 3 * v},
 			Measured: Totals{Offered: 1000, Expected: 1000, Delivered: 1000, DeliveredRate: 100},

@@ -10,23 +10,23 @@ import (
 	hdr "github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// BandsPerDecade is how finely a Density tells latencies apart: each band reaches 12 % further than the one below.
-const BandsPerDecade = 20
+// bandsPerDecade is how finely a Density tells latencies apart: each band reaches 12 % further than the one below.
+const bandsPerDecade = 20
 
 // A Density is how often which response times occurred in an interval: its histogram, as coarse as a picture needs.
 type Density struct {
 	T0, T1 float64 // Seconds since Manifest.Start.
-	First  int     // The band of Counts[0]: band i is from 10^(i/BandsPerDecade) seconds up to where band i+1 begins.
+	First  int     // The band of Counts[0]: band i is from 10^(i/bandsPerDecade) seconds up to where band i+1 begins.
 	Counts []int64 // No zero at either end; nil: nothing was recorded.
 }
 
-// Band is the band that holds a latency. Less than a nanosecond, which no clock here tells from nothing, counts as one.
-func Band(seconds float64) int {
-	return int(math.Floor(BandsPerDecade*math.Log10(max(seconds, nanosecond)) + 1e-9))
+// band is the band that holds a latency. Less than a nanosecond, which no clock here tells from nothing, counts as one.
+func band(seconds float64) int {
+	return int(math.Floor(bandsPerDecade*math.Log10(max(seconds, nanosecond)) + 1e-9))
 }
 
 // BandEdge is where a band begins, in seconds.
-func BandEdge(band int) float64 { return math.Pow(10, float64(band)/BandsPerDecade) }
+func BandEdge(band int) float64 { return math.Pow(10, float64(band)/bandsPerDecade) }
 
 // Densities reads the response times of a run over time, of all its phases, from its log. They are not part of what Read
 // returns: an hour of them takes seconds to read, and only one picture wants them. Without a log there are none.
@@ -56,7 +56,7 @@ func density(t0, t1 float64, h *hdr.Histogram) Density {
 		if bar.Count == 0 {
 			continue
 		}
-		band := Band(float64(bar.To) * nanosecond)
+		band := band(float64(bar.To) * nanosecond)
 		if d.Counts == nil {
 			d.First = band
 		}

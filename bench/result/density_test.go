@@ -55,8 +55,8 @@ func TestDensities(t *testing.T) {
 
 // A latency lies in its band, and merging loses no count, whatever the bands of the two are.
 func TestBandsAndMerge(t *testing.T) {
-	if got := BandEdge(-60); math.Abs(got-1e-3) > 1e-12 || Band(0) != Band(1e-9) {
-		t.Errorf("band -60 begins at %g s, 0 s is in band %d", got, Band(0))
+	if got := BandEdge(-60); math.Abs(got-1e-3) > 1e-12 || band(0) != band(1e-9) {
+		t.Errorf("band -60 begins at %g s, 0 s is in band %d", got, band(0))
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		one := rapid.Custom(func(t *rapid.T) Density {
@@ -87,7 +87,7 @@ func TestBandsAndMerge(t *testing.T) {
 			t.Fatalf("%+v\n%s", sum, diff)
 		}
 		v := math.Pow(10, rapid.Float64Range(-8.99, 3).Draw(t, "log"))
-		if band := Band(v); v < BandEdge(band)*(1-1e-6) || v > BandEdge(band+1)*(1+1e-6) {
+		if band := band(v); v < BandEdge(band)*(1-1e-6) || v > BandEdge(band+1)*(1+1e-6) {
 			t.Fatalf("%g s in band %d", v, band)
 		}
 	})

@@ -37,5 +37,5 @@ func (d Distributions) Of(name string) *Histogram {
 	if err != nil || h.TotalCount() == 0 {
 		return nil
 	}
-	return Wrap(h)
+	return wrap(h)
 }

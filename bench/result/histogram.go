@@ -9,8 +9,8 @@ type Histogram struct{ h *hdr.Histogram }
 
 const nanosecond = 1e-9
 
-// Wrap lends h, in nanoseconds, to a Histogram. nil is an empty one.
-func Wrap(h *hdr.Histogram) *Histogram { return &Histogram{h: h} }
+// wrap lends h, in nanoseconds, to a Histogram. nil is an empty one.
+func wrap(h *hdr.Histogram) *Histogram { return &Histogram{h: h} }
 
 // highest is the longest duration a histogram made here can hold, in nanoseconds: an hour.
 const highest = 3600e9
@@ -92,4 +92,4 @@ func (h *Histogram) Steps(f func(seconds, fraction float64)) {
 }
 
 // QuantilesOf are the usual quantiles of an HdrHistogram of nanoseconds; of nil, zero.
-func QuantilesOf(h *hdr.Histogram) Quantiles { return Wrap(h).Quantiles() }
+func QuantilesOf(h *hdr.Histogram) Quantiles { return wrap(h).Quantiles() }

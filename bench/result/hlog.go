@@ -64,7 +64,7 @@ func readHlog(r io.Reader, tags ...Phase) (merged *Histogram, truncated bool, er
 		}
 		for _, t := range tags {
 			if t == l.tag {
-				merged.Merge(Wrap(l.histogram))
+				merged.Merge(wrap(l.histogram))
 			}
 		}
 	})
@@ -72,7 +72,7 @@ func readHlog(r io.Reader, tags ...Phase) (merged *Histogram, truncated bool, er
 		return nil, false, err
 	}
 	if settled != nil {
-		merged = Wrap(settled)
+		merged = wrap(settled)
 	}
 	return merged, truncated, nil
 }

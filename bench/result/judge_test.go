@@ -61,7 +61,7 @@ func TestSupports(t *testing.T) {
 
 // What lies beyond the range of the narrower histogram must not be dropped in a merge.
 func TestMergeKeepsTheSlowest(t *testing.T) {
-	narrow, wide := Wrap(latencies(10)), Wrap(latencies(0))
+	narrow, wide := wrap(latencies(10)), wrap(latencies(0))
 	wide.h = hdr.New(1, 3600e9, 3)
 	if err := wide.h.RecordValue(1800e9); err != nil {
 		t.Fatal(err)
@@ -81,7 +81,7 @@ func TestMergeKeepsTheSlowest(t *testing.T) {
 
 // The distribution ends at 1 and its steps are those of the quantiles.
 func TestSteps(t *testing.T) {
-	h := Wrap(latencies(1000))
+	h := wrap(latencies(1000))
 	n, last := 0, 0.0
 	h.Steps(func(seconds, fraction float64) {
 		if fraction <= last {

@@ -74,9 +74,9 @@ func medianRank(n int) (rank int, covered float64) {
 // binomialHalf is the probability of k heads in n fair throws.
 func binomialHalf(n, k int) float64 { return math.Ldexp(binomial(n, k), -n) }
 
-// MannWhitney is the two-sided p-value of a and b coming from the same distribution: exact, ties
+// mannWhitney is the two-sided p-value of a and b coming from the same distribution: exact, ties
 // included, up to 50 values in all; by the normal approximation beyond.
-func MannWhitney(a, b []float64) (p float64, warnings []string) {
+func mannWhitney(a, b []float64) (p float64, warnings []string) {
 	n, m := len(a), len(b)
 	if n == 0 || m == 0 {
 		return 1, []string{"one side has no values"}
@@ -250,9 +250,9 @@ func signTest(up, down int) float64 {
 	return math.Min(1, 2*p)
 }
 
-// UnpairedRatio compares runs made apart: the median of all ratios b[j]/a[i] (Hodges and Lehmann's
+// unpairedRatio compares runs made apart: the median of all ratios b[j]/a[i] (Hodges and Lehmann's
 // estimate, of logarithms), with the interval that the Mann-Whitney test would not reject.
-func UnpairedRatio(a, b []float64) Ratio {
+func unpairedRatio(a, b []float64) Ratio {
 	r := Ratio{Value: math.NaN(), Lo: math.NaN(), Hi: math.NaN(), P: 1, N: min(len(a), len(b))}
 	if !positive(a) || !positive(b) || r.N == 0 {
 		return r.without("a ratio needs values above zero")
@@ -266,7 +266,7 @@ func UnpairedRatio(a, b []float64) Ratio {
 	slices.Sort(ratios)
 	last := len(ratios) - 1
 	r.Value, r.Lo, r.Hi = middle(ratios), ratios[0], ratios[last]
-	r.P, r.Warnings = MannWhitney(a, b)
+	r.P, r.Warnings = mannWhitney(a, b)
 	r.Shown = r.P < alpha
 	if rank, covered := shiftRank(len(a), len(b)); rank >= 0 {
 		r.Lo, r.Hi, r.Confidence = ratios[rank], ratios[last-rank], covered

@@ -43,9 +43,9 @@ func TestMannWhitneyByHand(t *testing.T) {
 		// Ties: of {1, 2, 2, 3}, rank sums of two are 3.5 (two ways), 5 (two), 6.5 (two); {1,2} is among the least two of six.
 		{[]float64{1, 2}, []float64{2, 3}, 2.0 * 2 / 6, true},
 	} {
-		p, warnings := MannWhitney(c.a, c.b)
+		p, warnings := mannWhitney(c.a, c.b)
 		if !near(p, c.p) || (len(warnings) > 0) != c.warn {
-			t.Errorf("MannWhitney(%v, %v) = %g, %v; want %g, warning %v", c.a, c.b, p, warnings, c.p, c.warn)
+			t.Errorf("mannWhitney(%v, %v) = %g, %v; want %g, warning %v", c.a, c.b, p, warnings, c.p, c.warn)
 		}
 	}
 }
@@ -57,7 +57,7 @@ func TestMannWhitneyApproximationMeetsExact(t *testing.T) {
 		a = append(a, float64(i))
 		b = append(b, float64(i)+4.5)
 	}
-	exact, _ := MannWhitney(a, b)
+	exact, _ := mannWhitney(a, b)
 	ranks, ties := doubledRanks(a, b)
 	sum := 0
 	for _, r := range ranks[:25] {
@@ -98,11 +98,11 @@ func TestShiftRankAgainstTable(t *testing.T) {
 func TestUnpairedRatio(t *testing.T) {
 	a := []float64{1, 1.01, 1.02, 0.99, 0.98, 1.03}
 	b := []float64{2, 2.02, 2.04, 1.98, 1.96, 2.06}
-	r := UnpairedRatio(a, b)
+	r := unpairedRatio(a, b)
 	if !r.Shown || r.Value < 1.95 || r.Value > 2.05 || r.Lo > r.Value || r.Hi < r.Value || r.Confidence < 0.95 {
 		t.Errorf("twice: %+v", r)
 	}
-	if r := UnpairedRatio(a, a); r.Shown || !near(r.Value, 1) {
+	if r := unpairedRatio(a, a); r.Shown || !near(r.Value, 1) {
 		t.Errorf("A against A: %+v", r)
 	}
 }

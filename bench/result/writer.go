@@ -95,7 +95,7 @@ func (w *Writer) histogram(log *os.File, iv *Interval, h *hdr.Histogram, sum *Hi
 	}
 	w.write(log, line)
 	if iv.Phase == PhaseMeasure || iv.Phase == PhaseDrain {
-		sum.Merge(Wrap(h))
+		sum.Merge(wrap(h))
 	}
 }
 
@@ -115,7 +115,7 @@ func (w *Writer) Settled(response, service *hdr.Histogram) {
 		}
 		w.write(log.file, line)
 		*log.sum = new(Histogram)
-		(*log.sum).Merge(Wrap(log.h))
+		(*log.sum).Merge(wrap(log.h))
 	}
 }
 

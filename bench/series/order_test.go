@@ -57,8 +57,8 @@ func TestLevels(t *testing.T) {
 
 func TestRound(t *testing.T) {
 	for _, c := range [][2]float64{{0, 0}, {1234567, 1235000}, {99999, 100000}, {1047.29, 1047}, {0.123456, 0.1235}, {1000, 1000}} {
-		if got := Round(c[0]); got != c[1] {
-			t.Errorf("Round(%g) = %g", c[0], got)
+		if got := round(c[0]); got != c[1] {
+			t.Errorf("round(%g) = %g", c[0], got)
 		}
 	}
 }

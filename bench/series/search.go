@@ -95,7 +95,7 @@ func orDefault[T int | float64](v *T, d T) {
 }
 
 func (s *Search) rate(step int) float64 {
-	return Round(s.o.Start * math.Pow(s.step, float64(step)))
+	return round(s.o.Start * math.Pow(s.step, float64(step)))
 }
 
 // Next is the rate to run now; not ok: the search is over.

@@ -20,7 +20,7 @@ const scrapeTimeout = 10 * time.Second
 // Handler serves /metrics and /healthz of a broker that has been started, and nothing else: profiles
 // are not for whoever may see counters. Errors of scrapes go to log.
 func Handler(s *broker.Server, log *slog.Logger) http.Handler {
-	scrape := promhttp.HandlerFor(Registry(s), promhttp.HandlerOpts{
+	scrape := promhttp.HandlerFor(registry(s), promhttp.HandlerOpts{
 		ErrorLog: errorLog{log}, ErrorHandling: promhttp.HTTPErrorOnError, MaxRequestsInFlight: 4, Timeout: scrapeTimeout,
 	})
 	mux := http.NewServeMux()
@@ -35,8 +35,8 @@ func Handler(s *broker.Server, log *slog.Logger) http.Handler {
 	return mux
 }
 
-// Registry has the broker's metrics, and those of its process and of the Go runtime.
-func Registry(s *broker.Server) *prometheus.Registry {
+// registry has the broker's metrics, and those of its process and of the Go runtime.
+func registry(s *broker.Server) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(newCollector(s), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r

@@ -64,7 +64,7 @@ func (b *Batch) DeleteRange(from, to []byte) {
 
 // DeletePrefix takes out all keys that begin with prefix.
 func (b *Batch) DeletePrefix(prefix []byte) {
-	end := PrefixEnd(prefix)
+	end := prefixEnd(prefix)
 	if end == nil {
 		panic("store: no key follows this prefix")
 	}
@@ -85,8 +85,8 @@ func (b *Batch) bytes(p []byte) {
 	b.ops = append(b.ops, p...)
 }
 
-// PrefixEnd is the least key that is greater than all keys with the prefix, or nil if there is none.
-func PrefixEnd(prefix []byte) []byte {
+// prefixEnd is the least key that is greater than all keys with the prefix, or nil if there is none.
+func prefixEnd(prefix []byte) []byte {
 	for i := len(prefix) - 1; i >= 0; i-- {
 		if prefix[i] != 0xFF {
 			end := append([]byte(nil), prefix[:i+1]...)

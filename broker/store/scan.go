@@ -13,7 +13,7 @@ func (s *Store) Scan(prefix []byte, visit func(key, value []byte) error) error {
 	if len(prefix) == 0 {
 		return s.ScanRange([]byte{ownKeys + 1}, nil, visit)
 	}
-	return s.ScanRange(prefix, PrefixEnd(prefix), visit)
+	return s.ScanRange(prefix, prefixEnd(prefix), visit)
 }
 
 // ScanRange is Scan for keys from <= k < to; nil for to means no bound.

@@ -100,7 +100,7 @@ func (c *pahoClient) Connect() {
 	case c.g.closing:
 		return
 	case c.o.Version == packet.V5:
-		c.g.Post(func() { c.obs.Disconnected(ErrVersion, c.g.now) })
+		c.g.Post(func() { c.obs.Disconnected(errVersion, c.g.now) })
 		return
 	}
 	l := &link{began: transport.Clock()}

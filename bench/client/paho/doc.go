@@ -12,7 +12,7 @@
 //
 // # What is not as the contract says, because Paho cannot
 //
-//   - MQTT 3.1 and 3.1.1 only. Connect of a version 5 client ends in Disconnected with ErrVersion.
+//   - MQTT 3.1 and 3.1.1 only. Connect of a version 5 client ends in Disconnected with errVersion.
 //   - A QoS 2 message whose PUBREC had come is sent again as PUBLISH with DUP after a reconnect, where PUBREL is owed,
 //     [v3.1.1 MQTT-4.3.3-1]: Paho does not store the PUBREC. If the broker had completed the exchange, that
 //     makes a duplicate, and it is Paho's. Do not judge a broker's exactly-once by this engine across cuts.

@@ -10,8 +10,8 @@ import (
 	"mqttbench/broker/transport"
 )
 
-// ErrVersion: Paho speaks no MQTT 5.
-var ErrVersion = errors.New("paho speaks MQTT 3.1 and 3.1.1 only: for version 5 use the native engine")
+// errVersion: Paho speaks no MQTT 5.
+var errVersion = errors.New("paho speaks MQTT 3.1 and 3.1.1 only: for version 5 use the native engine")
 
 // New makes an engine of so many groups.
 func New(groups int) client.Engine {

@@ -381,7 +381,7 @@ func TestVersion5(t *testing.T) {
 	c := g.New(client.Options{URL: "tcp://127.0.0.1:1", Version: packet.V5}, r)
 	on(t, g, c.Connect)
 	r.await(t, "disconnected paho speaks MQTT 3.1 and 3.1.1 only")
-	if !errors.Is(r.lastErr, ErrVersion) {
+	if !errors.Is(r.lastErr, errVersion) {
 		t.Error(r.lastErr)
 	}
 }
