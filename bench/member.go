@@ -137,6 +137,7 @@ func (m *member) departed(err error, now int64) {
 	switch {
 	case m.read != nil:
 		m.connected = false
+		m.read.interrupted()
 	case m.connected:
 		m.connected = false
 		w.online--

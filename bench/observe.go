@@ -91,8 +91,7 @@ func (r *run) observedRetained() *result.Retained {
 	for _, w := range r.workers {
 		for _, x := range w.readers {
 			if x.asked != 0 { // The run ended in the middle of it.
-				x.expected -= int64(x.open)
-				x.open = 0
+				x.interrupted()
 			}
 			sum.Readings, sum.Expected, sum.Delivered = sum.Readings+x.readings, sum.Expected+x.expected, sum.Delivered+x.delivered
 			sum.Missing, sum.Stale = sum.Missing+x.missing, sum.Stale+x.stale

@@ -133,13 +133,16 @@ func (r *run) silences(s *result.Summary) {
 		all = append(all, x.Silence)
 	}
 	s.Silences = all
-	for class, wrong := range map[result.Class]func(*result.Silence) bool{
-		result.HalfOpen:     func(x *result.Silence) bool { return x.Noticed == result.SilenceUnnoticed },
-		result.FalseTimeout: (*result.Silence).FalseTimeout,
+	for _, kind := range []struct {
+		class result.Class
+		wrong func(*result.Silence) bool
+	}{
+		{result.HalfOpen, func(x *result.Silence) bool { return x.Noticed == result.SilenceUnnoticed }},
+		{result.FalseTimeout, (*result.Silence).FalseTimeout},
 	} {
-		f := result.Finding{Class: class}
+		f := result.Finding{Class: kind.class}
 		for i := range all {
-			if x := &all[i]; wrong(x) {
+			if x := &all[i]; kind.wrong(x) {
 				f.Count++
 				f.First = named(f.First, unnoticed(x))
 			}
@@ -173,6 +176,9 @@ func (r *run) wrongWills() (lost, uncalled, altered []result.Offender) {
 		}
 		for _, o := range m.watch.changed {
 			altered = named(altered, o)
+		}
+		for _, o := range m.watch.strange {
+			uncalled = named(uncalled, o)
 		}
 		for client, got := range m.watch.got {
 			fate := &r.wills.fates[client]

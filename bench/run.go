@@ -404,7 +404,11 @@ func (r *run) settle(ctx context.Context, patience time.Duration) error {
 		if looked = at; now != last || busy {
 			last, quiet = now, 0
 		}
-		if now.online == r.all && now.silent == 0 && quiet > r.cfg.Lull+max(quietFor, r.log.tail()) {
+		enough := r.cfg.Lull + max(quietFor, r.log.tail())
+		if now.wills > 0 { // For so long it is right that they do not come.
+			enough += time.Duration(r.plan.Wills.Delay)
+		}
+		if now.online == r.all && now.silent == 0 && quiet > enough {
 			return nil
 		}
 		if !at.Before(until) {
@@ -438,10 +442,11 @@ type drainState struct {
 	coming int // Take-overs and unsubscribed subscribers, whose turn is not over.
 	silent int // Clients that have fallen silent, and the broker may notice yet.
 	owed   int // Answers of the broker's to others than the clients.
+	wills  int // Wills that are due and have not come.
 }
 
 func (d *drainState) done() bool {
-	return d.unsent == 0 && d.held == 0 && d.coming == 0 && d.silent == 0 && d.owed == 0 && d.tally.Outstanding == 0 && d.tally.Missing() <= 0
+	return d.unsent == 0 && d.wills == 0 && d.held == 0 && d.coming == 0 && d.silent == 0 && d.owed == 0 && d.tally.Outstanding == 0 && d.tally.Missing() <= 0
 }
 
 // answered is how many exchanges are over.
@@ -453,6 +458,7 @@ func (r *run) drainState() (d drainState) {
 		if w.schedule != nil && !w.paused {
 			s.unsent = w.schedule.Unsent(w.group.Now() - r.start)
 		}
+		s.wills = w.willsDue()
 		s.tally, s.online, s.held, s.coming = *w.tally, w.online, w.unreleased(), w.underWay()+int(w.flaps.open())
 		return s
 	}) {
@@ -461,6 +467,7 @@ func (r *run) drainState() (d drainState) {
 		d.online += s.online
 		d.held += s.held
 		d.coming += s.coming
+		d.wills += s.wills
 	}
 	d.silent, d.owed = r.unsettled()
 	return d

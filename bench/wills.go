@@ -86,7 +86,8 @@ type watcher struct {
 	how     string // What was wrong with the first.
 
 	last    []sighting        // By client.
-	changed []result.Offender // The first of the altered.
+	changed []result.Offender // The first of the altered,
+	strange []result.Offender // and of the stray.
 }
 
 // watchers makes them: further clients, after those of the plan.
@@ -125,6 +126,8 @@ func (x *watcher) receive(m *client.Reception) {
 	case m.Again:
 	case !ok || string(m.Topic) != r.plan.WillTopic(client):
 		x.stray++
+		o := result.Offender{Client: r.nameOf(x.member), Topic: string(m.Topic), Text: "a message came to it that is the will of no client of this run"}
+		x.strange = named(x.strange, r.saw(o, sightingOf(m)))
 	default:
 		x.got[client]++
 		x.last[client] = sightingOf(m)
@@ -173,9 +176,40 @@ func (x *reader) begin() {
 	x.member.worker.comeBack(x.member, x.next)
 }
 
-// turn: the reader's time has come. If it is still waiting for something by now, that is missing.
+// willsDue is how many wills the watchers of a worker wait for.
+func (w *worker) willsDue() (n int) {
+	if w.run.wills.fates == nil {
+		return 0
+	}
+	for _, m := range w.members {
+		if m.watch != nil {
+			n += m.watch.outstanding()
+		}
+	}
+	return n
+}
+
+// outstanding is how many wills have fallen due and have not come to the watcher.
+func (x *watcher) outstanding() (n int) {
+	fates := x.member.worker.run.wills.fates
+	for client, got := range x.got {
+		if due := fates[client].due.Load(); due > got {
+			n += int(due - got)
+		}
+	}
+	return n
+}
+
+// turn: the reader's time has come. If it is still waiting for something by now, that is missing. Before its time, its connection has failed, and it
+// tries again.
 func (x *reader) turn() {
 	w := x.member.worker
+	if w.group.Now() < x.next {
+		if !w.paused {
+			w.dial(x.member)
+		}
+		return
+	}
 	if x.asked != 0 {
 		x.leave()
 	}
@@ -221,6 +255,12 @@ func (x *reader) receive(m *client.Reception) {
 		x.member.worker.rec.Resumed(measure.RetainedSeen, time.Duration(m.Now-x.asked))
 		x.leave()
 	}
+}
+
+// interrupted: the connection has ended in the middle of a reading. What has not come on it, nobody has kept back.
+func (x *reader) interrupted() {
+	x.expected -= int64(x.open)
+	x.open, x.asked = 0, 0
 }
 
 // miss names what has not come.

@@ -304,11 +304,11 @@ func (w *worker) failed(err error, now int64) {
 		w.exhausted++
 	}
 	text := err.Error()
+	if w.failures[text] == nil && len(w.failures) >= maxFailureTexts {
+		text = "further errors"
+	}
 	f := w.failures[text]
 	if f == nil {
-		if len(w.failures) >= maxFailureTexts {
-			text = "further errors"
-		}
 		f = &failure{text: text, first: now}
 		w.failures[text] = f
 	}
