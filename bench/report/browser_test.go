@@ -6,9 +6,7 @@ import (
 	"html"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -39,21 +37,27 @@ type visit struct {
 }
 
 // open serves a page, opens it in a browser without a window, and waits for its scripts.
-func open(t *testing.T, browser, page, fragment string) (v visit) {
+func open(t *testing.T, browser, page, fragment string) visit {
+	t.Helper()
+	return openServed(t, browser, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, page) }), "/report.html"+fragment)
+}
+
+// openServed opens what a handler serves at an address.
+func openServed(t *testing.T, browser string, pages http.Handler, address string) (v visit) {
 	t.Helper()
 	var mu sync.Mutex
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
 		v.requests = append(v.requests, r.URL.Path)
-		fmt.Fprint(w, page)
+		pages.ServeHTTP(w, r)
 	}))
 	defer server.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--user-data-dir="+t.TempDir(),
-		"--enable-logging=stderr", "--virtual-time-budget=3000", "--window-size=1280,2000", "--dump-dom", server.URL+"/report.html"+fragment)
+		"--enable-logging=stderr", "--virtual-time-budget=3000", "--window-size=1280,2000", "--dump-dom", server.URL+address)
 	var said strings.Builder
 	cmd.Stderr = &said
 	out, err := cmd.Output()
@@ -119,35 +123,38 @@ func TestPageInABrowser(t *testing.T) {
 	}
 }
 
-// A click on a box of a flame graph makes it as wide as the graph, hides what is beside it, and a second click brings all of it back. The
+// A click on a box of a flame graph, or Enter, makes it as wide as the graph and hides what is beside it; again, or Escape, brings all of it
+// back. The arrow keys go from box to box and the line below says which, and a search marks boxes and says how much of the time they are. The
 // script of the test stands in the page by its hash, as the page's own do.
-func TestFlameGraphZooms(t *testing.T) {
+func TestFlameGraphAnswers(t *testing.T) {
 	chromium := browser(t)
 	r := loggedRun(t)
-	dir := t.TempDir()
-	out, err := os.Create(filepath.Join(dir, "broker-cpu.pprof"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cpuProfile(stack{"main.main main.read", 3e6}, stack{"main.main main.write", 1e6}).Write(out); err != nil {
-		t.Fatal(err)
-	}
-	out.Close()
-	r.Manifest.Flags = map[string]string{"pprof": dir}
+	r.Manifest.Flags = map[string]string{"pprof": profiled(t, stack{"main.main main.read", 3e6}, stack{"main.main main.write", 1e6})}
 	const clicks = `addEventListener("load", () => {
-  const box = name => [...document.querySelectorAll(".flame > svg")].find(e => e.querySelector("title").textContent.startsWith(name));
+  const flame = document.querySelector(".flame"), box = name => [...document.querySelectorAll(".flame > svg")].find(e => e.querySelector("title").textContent.startsWith(name));
   const state = () => ["main.read", "main.write"].map(n => Math.round(parseFloat(box(n).getAttribute("width"))) + " " + (box(n).getAttribute("visibility") || "visible")).join(", ");
-  const said = [state()];
+  const said = [state()], key = k => flame.dispatchEvent(new KeyboardEvent("keydown", { key: k, bubbles: true }));
   for (let i = 0; i < 2; i++) { box("main.write").dispatchEvent(new Event("click")); said.push(state()); }
+  box("main.main").dispatchEvent(new Event("click"));
+  for (const k of ["ArrowDown", "ArrowRight", "Enter", "Escape", "ArrowUp"]) { key(k); said.push(k + " " + document.querySelector(".flame-said").textContent.split(":")[0] + " " + state()); }
+  const search = document.querySelector(".flame-tools input");
+  for (const words of ["MAIN.W", "main", "nowhere", ""]) {
+    search.value = words;
+    search.dispatchEvent(new Event("input"));
+    said.push(words + ": " + document.querySelector(".flame-found").textContent + " " + document.querySelectorAll(".flame .found").length);
+  }
   document.body.dataset.said = said.join("; ");
 });`
 	page := pageOf(t, r)
 	page = strings.Replace(page, "script-src ", "script-src "+html.EscapeString(hashOf(clicks))+" ", 1)
 	page = strings.Replace(page, "</body>", "<script>"+clicks+"</script></body>", 1)
 	v := open(t, chromium, page, "")
-	const want = "75 visible, 25 visible; 75 hidden, 100 visible; 75 visible, 25 visible"
-	if !strings.Contains(v.dom, `data-said="`+want+`"`) || v.console != nil {
-		t.Errorf("want %q in %.600s; the console says %q", want, v.dom[max(0, strings.Index(v.dom, "<body")):], v.console)
+	const all, write = "75 visible, 25 visible", "75 hidden, 100 visible"
+	want := strings.Join([]string{all, write, all,
+		"ArrowDown main.read " + all, "ArrowRight main.write " + all, "Enter main.write " + write, "Escape main.write " + all, "ArrowUp main.main " + all,
+		"MAIN.W: 25 % of the time, in 1 box 1", "main: 100 % of the time, in 3 boxes 3", "nowhere: not in this graph 0", ":  0"}, "; ")
+	if got := regexp.MustCompile(`data-said="([^"]*)"`).FindStringSubmatch(v.dom); got == nil || got[1] != want || v.console != nil {
+		t.Errorf("want %q, got %q; the console says %q", want, got, v.console)
 	}
 }
 

@@ -40,7 +40,7 @@ type flameLine struct{ Name, Kind, Share string }
 const (
 	// mostFlameBoxes bounds the boxes of a flame graph: the widest are kept, and what they called besides is "other".
 	mostFlameBoxes = 300
-	flameRow       = 18    // Pixels.
+	flameRow       = 24    // Pixels: a finger can meet it.
 	thinnestFlame  = 0.002 // A narrower box is a line that nobody can point at.
 	flameLines     = 8
 )

@@ -78,6 +78,7 @@ type page struct {
 	Flags, Plan     string
 	Grids           []grid     // Of a matrix.
 	Workloads       []workpart // Likewise.
+	Limits          []string   // What the page does not show.
 
 	live any // For the script, as JSON; nil: nothing to be asked.
 	used map[color.NRGBA]bool
@@ -88,6 +89,8 @@ type page struct {
 	Scripts []template.JS
 	Data    template.JS
 	Kinds   any
+
+	Contents, Terms []fact // Titles and places of sections; words and what they mean.
 }
 
 // A sentence is one of the verdict, with what went wrong first.
@@ -120,6 +123,13 @@ func (p *page) draw(f *figure) error {
 func (p *page) render() ([]byte, error) {
 	style := strings.Join([]string{asset("uplot/uPlot.min.css"), asset("report.css"), darkRules(p.used)}, "\n")
 	p.Style, p.Kinds = template.CSS(style), flameKinds
+	if p.Contents == nil {
+		plain, err := p.execute()
+		if err != nil {
+			return nil, err
+		}
+		p.guide(string(plain))
+	}
 	var sources []string
 	if p.live != nil {
 		data, err := json.Marshal(p.live)
@@ -132,6 +142,9 @@ func (p *page) render() ([]byte, error) {
 	if p.sortable() {
 		sources = append(sources, "sort.js")
 	}
+	if p.Flames != nil {
+		sources = append(sources, "flame.js")
+	}
 	scripts := ""
 	for _, name := range sources {
 		source := asset(name)
@@ -139,6 +152,10 @@ func (p *page) render() ([]byte, error) {
 		scripts += " " + hashOf(source)
 	}
 	p.Policy = "default-src 'none'; img-src data:; style-src " + hashOf(style) + "; script-src" + cmp.Or(scripts, " 'none'") + "; base-uri 'none'; form-action 'none'"
+	return p.execute()
+}
+
+func (p *page) execute() ([]byte, error) {
 	var b stdbytes.Buffer
 	err := pages.ExecuteTemplate(&b, p.kind, p)
 	return b.Bytes(), err

@@ -28,6 +28,7 @@ func comparisonPage(c *result.Comparison, base string) (*page, error) {
 	p.Tables["runs"] = runsTable(c, base)
 	p.Legend, p.Doubts = comparisonNotes(c)
 	p.environment(first)
+	p.limits(first, otherWorkloads, noCauses)
 	if len(c.Differences) > 0 {
 		p.Facts = append(p.Facts, fact{"Others differ in", differingIn(c)})
 	}
@@ -97,7 +98,7 @@ func why(g *result.Group) string {
 
 // compareTable has a row for each group: medians, how far its runs scatter, and the ratio to the first group if a difference is shown.
 func compareTable(c *result.Comparison) *table {
-	t := &table{Head: texts("", "runs")}
+	t := &table{Caption: "Medians of the runs of each group", Head: texts("group", "runs"), Sortable: true}
 	var columns []int
 	for i := range result.Metrics {
 		if slices.ContainsFunc(c.Cells, func(row []result.Cell) bool { return row[i].Estimate.N > 0 }) {
@@ -108,7 +109,7 @@ func compareTable(c *result.Comparison) *table {
 	}
 	t.Head = append(t.Head, cell{Text: "verdict"})
 	for i, g := range c.Groups {
-		row := []cell{{Text: g.Label, Class: fmt.Sprintf("series s%d", colorIndex(c, g))}, {Text: fmt.Sprint(len(g.Runs))}}
+		row := []cell{{Text: g.Label, Class: fmt.Sprintf("series s%d", colorIndex(c, g)), Sort: sortable(float64(i))}, {Text: fmt.Sprint(len(g.Runs))}}
 		for _, k := range columns {
 			row = append(row, compareCell(&c.Cells[i][k], result.Metrics[k].Unit))
 		}
@@ -135,32 +136,35 @@ func colorIndex(c *result.Comparison, g *result.Group) int {
 	return all[slices.IndexFunc(all, func(s *series) bool { return s.label == g.Series })].place
 }
 
+// compareCell is a median with its spread and, below, times the first group; or that it is not to be compared.
 func compareCell(x *result.Cell, unit string) cell {
-	c := cell{Text: value(x, unit), Small: strings.TrimSpace(spreadText(&x.Estimate))}
-	if x.Noisy || x.Invalid {
-		c.Class = "faint"
+	c := cell{Text: value(x, unit)}
+	lines := []string{strings.TrimSpace(spreadText(&x.Estimate))}
+	if x.Estimate.N > 0 {
+		c.Sort = sortable(x.Estimate.Median)
 	}
-	r := x.Ratio
-	if r == nil {
-		return c
+	switch {
+	case x.Estimate.N == 0:
+	case x.Invalid:
+		c.Class, lines = "faint", append(lines, "INVALID")
+	case x.Noisy:
+		c.Class, lines = "faint", append(lines, "noisy")
 	}
-	text := "~"
-	if r.Shown {
-		text = ratioText(x)
-		c.Class = "differs"
+	if r := x.Ratio; r != nil {
+		c.Title = fmt.Sprintf("ratio %.3g, %.3g to %.3g, p = %.2g, %d runs", r.Value, r.Lo, r.Hi, r.P, r.N)
+		if r.Shown {
+			c.Class, lines = "differs", append(lines, ratioText(x))
+		} else {
+			c.Title, lines = "no difference shown: "+c.Title, append(lines, "~")
+		}
 	}
-	c.Title = ""
-	if !r.Shown {
-		c.Title = "no difference shown: "
-	}
-	c.Title += fmt.Sprintf("ratio %.3g, %.3g to %.3g, p = %.2g, %d runs", r.Value, r.Lo, r.Hi, r.P, r.N)
-	c.Small = strings.TrimSpace(c.Small + "\n" + text)
+	c.Small = strings.TrimSpace(strings.Join(lines, "\n"))
 	return c
 }
 
 // compareVerification is the matrix of verdicts, as verdictFigure draws it.
 func compareVerification(c *result.Comparison) *table {
-	t := &table{Head: texts("", "verdict")}
+	t := &table{Caption: "What became of the deliveries of each group", Head: texts("group", "verdict")}
 	for _, column := range verdictColumns {
 		t.Head = append(t.Head, cell{Text: column.name})
 	}
@@ -190,10 +194,10 @@ func validityCell(v result.Validity) cell {
 
 // runsTable lists every run, with links to its own report and its result.
 func runsTable(c *result.Comparison, base string) *table {
-	t := &table{Head: texts("run", "group", "delivered", "p50", "p99", "CPU/msg", "verdict")}
-	for _, g := range c.Groups {
+	t := &table{Caption: "All runs", Head: texts("run", "group", "delivered", "p50", "p99", "CPU/msg", "verdict"), Sortable: true}
+	for i, g := range c.Groups {
 		for _, r := range g.Runs {
-			row := []cell{{Text: filepath.Base(r.Dir), Link: link(base, raw(r))}, {Text: g.Label}}
+			row := []cell{{Text: filepath.Base(r.Dir), Link: link(base, raw(r)), Sort: sortable(float64(len(t.Rows)))}, {Text: g.Label, Sort: sortable(float64(i))}}
 			for _, name := range []string{"delivered rate", "p50", "p99", "CPU per delivered"} {
 				row = append(row, metricCell(name, r))
 			}
@@ -206,7 +210,7 @@ func runsTable(c *result.Comparison, base string) *table {
 func metricCell(name string, r *result.Run) cell {
 	i := slices.IndexFunc(result.Metrics, func(m result.Metric) bool { return m.Name == name })
 	if v, ok := result.Metrics[i].Of(r); ok {
-		return cell{Text: quantity(v, result.Metrics[i].Unit)}
+		return cell{Text: quantity(v, result.Metrics[i].Unit), Sort: sortable(v)}
 	}
 	return cell{Text: "–"}
 }

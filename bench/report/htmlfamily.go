@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -41,8 +42,8 @@ func familyPage(f *Family, figures []*figure, base string) (*page, error) {
 	first := &runs[0].Manifest
 	p.Title = fmt.Sprintf("%s: %s", f.Name, plural(int64(len(all)), "workload"))
 	p.Subtitle = first.Broker.Label() + " · " + machine(first)
-	p.Badge = badge(&result.Group{Runs: runs})
-	p.Verdict = familyText(all)
+	p.Badge, p.Verdict = familyOutcome(all)
+	p.Verdict = append(p.Verdict, familyText(all)...)
 	p.Tables["family"] = familyTable(all, base)
 	p.Legend = familyNotes(f)
 	for i := range f.Differences {
@@ -51,6 +52,7 @@ func familyPage(f *Family, figures []*figure, base string) (*page, error) {
 	p.Command = shellLine(first.Command)
 	p.facts(first)
 	p.archives(runs, base)
+	p.limits(first, "Other brokers: all of this is one broker's (mqttbench compare).", otherWorkloads)
 	var errs []error
 	for _, fig := range figures {
 		errs = append(errs, p.draw(fig))
@@ -58,9 +60,35 @@ func familyPage(f *Family, figures []*figure, base string) (*page, error) {
 	return p, errors.Join(errs...)
 }
 
+// familyOutcome is the verdict on the whole, and what did not go well by name, worst first.
+func familyOutcome(all []trade) (mark cell, text []sentence) {
+	kept := len(all)
+	for _, x := range []struct{ word, class string }{{"BROKEN", "bad"}, {"INVALID", "doubt"}} {
+		s := sentence{Class: x.class}
+		for i := range all {
+			if t := &all[i]; t.verdict() == x.word {
+				s.Offenders = append(s.Offenders, strings.TrimSpace(t.under+" "+t.name)+why(&result.Group{Runs: t.runs}))
+			}
+		}
+		if n := len(s.Offenders); n > 0 {
+			kept -= n
+			s.Text = fmt.Sprintf("%s: %d of %s", x.word, n, plural(int64(len(all)), "workload"))
+			text = append(text, s)
+		}
+	}
+	if text == nil {
+		var runs []*result.Run
+		for _, t := range all {
+			runs = append(runs, t.runs...)
+		}
+		return badge(&result.Group{Runs: runs}), nil
+	}
+	return cell{Text: fmt.Sprintf("kept %d of %d", kept, len(all)), Class: text[0].Class}, text
+}
+
 // familyTable is a row for each workload, with a link to its raw data.
 func familyTable(all []trade, base string) *table {
-	t := &table{Head: []cell{{Text: ""}, {Text: underKind(all)}}, Sortable: true}
+	t := &table{Caption: "What each workload costs, and what became of its messages", Head: texts("workload", cmp.Or(underKind(all), "under")), Sortable: true}
 	heads := tradeHeads(all)
 	for i, head := range heads {
 		c := cell{Text: head}

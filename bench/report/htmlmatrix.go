@@ -42,6 +42,7 @@ func matrixPage(m *result.Matrix, base string) (*page, error) {
 	p.Tables["promises"] = promisesTable(m)
 	for _, x := range matrixMetrics {
 		if t := matrixTable(m, x.name); t != nil {
+			t.Caption = x.title
 			p.Grids = append(p.Grids, grid{x.title, t})
 		}
 	}
@@ -55,6 +56,7 @@ func matrixPage(m *result.Matrix, base string) (*page, error) {
 	}
 	p.facts(&groups[0].Runs[0].Manifest)
 	p.brokerFacts(m)
+	p.limits(&groups[0].Runs[0].Manifest, "Which broker is best: each workload asks one question, and yours may be another.", otherWorkloads, noCauses)
 	return p, errors.Join(p.draw(matrixCost(m)), p.draw(matrixRate(m)), p.draw(matrixMemory(m)), p.draw(matrixLatencies(m)), p.draw(matrixMultiples(m)))
 }
 
@@ -113,7 +115,7 @@ func validities(g *result.Group) string {
 
 // promisesTable is a row for each workload and a column for each broker, with what became of the promises.
 func promisesTable(m *result.Matrix) *table {
-	t := &table{Head: append([]cell{{}}, texts(m.Brokers...)...)}
+	t := &table{Caption: "What became of the promises of each broker under each workload", Head: append(texts("workload"), texts(m.Brokers...)...)}
 	for i, w := range m.Workloads {
 		row := []cell{{Text: workloadName(w), Link: "#" + workloadPlace(i)}}
 		for j, broker := range m.Brokers {
@@ -183,7 +185,7 @@ func matrixOutcome(m *result.Matrix) (mark cell, all []sentence) {
 // matrixTable is a metric of all brokers under the workloads that it says something about; nil if there is none.
 func matrixTable(m *result.Matrix, metric string) *table {
 	k := metricIndex(metric)
-	t := &table{Head: append([]cell{{Text: "workload"}}, texts(m.Brokers...)...), Sortable: true}
+	t := &table{Head: append(texts("workload"), texts(m.Brokers...)...), Sortable: true}
 	for i, w := range m.Workloads {
 		if !suits(w, metric) || !slices.ContainsFunc(w.Cells, func(row []result.Cell) bool { return row[k].Estimate.N > 0 }) {
 			continue

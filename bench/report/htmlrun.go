@@ -30,6 +30,7 @@ func runPage(r *result.Run, base string) (*page, error) {
 	p.Doubts = doubtsOf(r)
 	p.Command = shellLine(m.Command)
 	p.environment(m)
+	p.limits(m, "How much another run would differ: this is one (--repeat 6, and mqttbench compare).", otherWorkloads)
 	p.runFiles(r, base)
 
 	heat, unread := heatFigure(r)
@@ -83,7 +84,7 @@ func ratesTable(r *result.Run) *table {
 	if share, ok := r.Summary.DeliveredShare(); ok {
 		delivered += ", " + percent(share) + " of what was due"
 	}
-	t := &table{Rows: [][]cell{
+	t := &table{Caption: "Messages offered, accepted and delivered", Rows: [][]cell{
 		{{Text: "offered", Title: "due by the schedule"}, {Text: rate(m.OfferedRate * fan), Bars: bars(longest, []string{"offered"}, m.OfferedRate*fan)}},
 		{{Text: "accepted", Title: "acknowledged; QoS 0: written"}, {Text: rate(m.AcceptedRate * fan), Bars: bars(longest, []string{"accepted"}, m.AcceptedRate*fan)}},
 		{{Text: "delivered", Title: "seen by subscribers"}, {Text: delivered, Bars: bars(longest, []string{"delivered", "missing"}, m.DeliveredRate, lost)}},
@@ -100,7 +101,7 @@ func ratesTable(r *result.Run) *table {
 
 // latencyTable is nil for a run that lost what was promised.
 func latencyTable(s *result.Summary) *table {
-	t := &table{Head: quantileHead()}
+	t := &table{Caption: "Latency by percentile", Head: quantileHead("latency")}
 	if s.Lossy() {
 		t.Note = "No latency is shown: " + missingText(s) + ", and the latency of the survivors flatters."
 	} else {
@@ -115,11 +116,17 @@ func latencyTable(s *result.Summary) *table {
 	if t.Note == "" {
 		t.Note = "Response: from the instant a message was due; service: from the instant it was sent. –: fewer than six samples lie beyond."
 	}
+	switch s.Validity {
+	case result.ValidityInvalid:
+		t.Note = "INVALID: none of these figures is to be believed. " + t.Note
+	case result.ValidityNoisy:
+		t.Note = "NOISY: do not compare these with those of another run. " + t.Note
+	}
 	return t
 }
 
 func exchangeTable(s *result.Summary) *table {
-	t := &table{Head: quantileHead()}
+	t := &table{Caption: "Durations of packet exchanges", Head: quantileHead("exchange")}
 	for _, x := range s.Exchanges {
 		t.add(x.Name, "", x.Took)
 	}
@@ -130,7 +137,7 @@ func exchangeTable(s *result.Summary) *table {
 }
 
 func costTable(s *result.Summary) *table {
-	t := &table{Head: texts("", "CPU per delivered message", "of a core", "memory, peak RSS", "per connection")}
+	t := &table{Caption: "CPU time and memory of broker and generator", Head: texts("process", "CPU per delivered message", "of a core", "memory, peak RSS", "per connection")}
 	longest, largest := 0.0, 0.0
 	processes := []struct {
 		name string
@@ -177,7 +184,7 @@ func verificationTable(s *result.Summary) *table {
 	if len(s.Contracts) == 0 {
 		return nil
 	}
-	t := &table{Head: texts("", "verdict", "sent", "acknowledged", "owed", "delivered")}
+	t := &table{Caption: "What became of the messages of each QoS", Head: texts("QoS", "verdict", "sent", "acknowledged", "owed", "delivered")}
 	for _, column := range verdictColumns {
 		t.Head = append(t.Head, cell{Text: column.name})
 	}
@@ -236,7 +243,7 @@ func gateTable(s *result.Summary) *table {
 	if len(s.Gates) == 0 {
 		return nil
 	}
-	t := &table{Head: texts("", "measured", "wanted", "")}
+	t := &table{Caption: "Checks of the instrument", Head: texts("check", "measured", "wanted", "outcome")}
 	gates := slices.Clone(s.Gates)
 	slices.SortStableFunc(gates, func(a, b result.Gate) int { return order(a) - order(b) })
 	passed := 0

@@ -12,6 +12,7 @@ import (
 type table struct {
 	Head     []cell
 	Rows     [][]cell
+	Caption  string // For who hears the page; the headings say it to who sees it.
 	Note     string
 	Sortable bool // By a click on a head; its cells have Sort.
 }
@@ -58,9 +59,9 @@ var percentilesShown = []struct {
 	{"max", "max", 1, func(q result.Quantiles) float64 { return q.Max }},
 }
 
-// quantileHead is the head of a table of durations.
-func quantileHead() []cell {
-	head := []cell{{}}
+// quantileHead is the head of a table of durations of something.
+func quantileHead(of string) []cell {
+	head := texts(of)
 	for _, p := range percentilesShown {
 		head = append(head, cell{Text: p.name, Key: p.key})
 	}

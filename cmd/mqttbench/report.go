@@ -22,8 +22,8 @@ SYNOPSIS
   mqttbench report --family DIR [--format table|json|csv|markdown]
 
 Draws the charts of each run into its folder, and writes report.html there: one page that needs no network and no other file,
-with the verdict, the figures, charts that can be asked, the health of the instrument and, of a run made with --pprof,
-flame graphs. Of several runs, one more page compares them, as mqttbench compare does.
+with the verdict, the figures, charts that can be asked, the health of the instrument, the words explained, what it does not show
+and, of a run made with --pprof, flame graphs to be searched and zoomed. Of several runs, one more page compares them, as mqttbench compare does.
 
 A folder that is not that of one run is read as what it holds: a series of runs as a comparison; workloads that several brokers
 were put to, each in a folder or an archive (mqttbench pack), as a matrix, with its verdicts, ratios, charts and raw data on one page; and

@@ -311,31 +311,6 @@
     }
   }
 
-  // A click on a box of a flame graph makes it as wide as the graph, with its callers faint; a click on
-  // the lowest box, on the same one again, or Escape brings all of it back.
-  function zoomable(flame) {
-    const boxes = [...flame.querySelectorAll(":scope > svg")].map(e =>
-      ({ e, left: parseFloat(e.getAttribute("x")), width: parseFloat(e.getAttribute("width")) }));
-    let picked = null;
-    function show(box) {
-      picked = box;
-      const from = box ? box.left : 0, wide = box ? box.width : 100;
-      flame.classList.toggle("zoomed", box !== null);
-      for (const b of boxes) {
-        const left = Math.max(0, (b.left - from) / wide * 100), right = Math.min(100, (b.left + b.width - from) / wide * 100);
-        const shown = right - left > 0.02;
-        b.e.setAttribute("visibility", shown ? "visible" : "hidden");
-        if (!shown) continue;
-        b.e.setAttribute("x", left + "%");
-        b.e.setAttribute("width", (right - left) + "%");
-        b.e.classList.toggle("caller", box !== null && b.width > box.width);
-      }
-    }
-    for (const b of boxes) b.e.addEventListener("click", () => show(b === picked || b.width > 99.99 ? null : b));
-    addEventListener("keydown", e => { if (e.key === "Escape" && picked) show(null); });
-  }
-  document.querySelectorAll(".flame").forEach(zoomable);
-
   fromAddress();
   const curves = document.getElementById("chart-latency") || document.getElementById("chart-compare-latency");
   if (data.percentiles && curves) showPercentiles(curves, data.percentiles);
