@@ -313,7 +313,9 @@ func TestSlowReader(t *testing.T) {
 // TestSlowReaderIsClosed: to close a connection whose peer does not read takes a second, not for ever; to reset it
 // takes none.
 func TestSlowReaderIsClosed(t *testing.T) {
+	t.Parallel() // It waits most of the time.
 	drivers(t, func(t *testing.T, o Options) {
+		t.Parallel()
 		for _, end := range []func(c *Conn){
 			func(c *Conn) { c.Close(nil) },
 			func(c *Conn) { c.Close(nil); c.Reset(nil) },

@@ -534,7 +534,9 @@ func TestStatus(t *testing.T) {
 
 // TestSlowLoris fills the room of guests with clients that say a word now and then and never finish, and still gets in.
 func TestSlowLoris(t *testing.T) {
+	t.Parallel() // It waits most of the time.
 	drivers(t, func(t *testing.T, o Options) {
+		t.Parallel()
 		o, failures := noting(secure(t, o))
 		o.Handshakes, o.toleration = 8, 100*time.Millisecond
 		ls := start(t, o)
