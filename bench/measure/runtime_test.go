@@ -21,8 +21,6 @@ func TestReadRuntime(t *testing.T) {
 	}
 }
 
-var sink []byte
-
 func sumOf(counts []uint64) (sum uint64) {
 	for _, n := range counts {
 		sum += n

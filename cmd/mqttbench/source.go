@@ -186,15 +186,21 @@ func (s *settings) startVictim(ctx context.Context, stderr io.Writer) (*target, 
 	if err != nil {
 		return nil, fmt.Errorf("starting the built-in broker: %w", err)
 	}
-	arg, err := json.Marshal(childOptions{Listen: "tcp://127.0.0.1:{port}", Driver: drivers[s.driver], Loops: s.brokerLoops, Data: s.dataDir(), Alone: true})
+	command, err := victimCommand(self, childOptions{Listen: "tcp://127.0.0.1:{port}", Driver: drivers[s.driver], Loops: s.brokerLoops, Data: s.dataDir(), Alone: true})
 	if err != nil {
 		return nil, err
 	}
-	p, err := fault.StartProcess(ctx, fault.ProcessOptions{Command: fmt.Sprintf(`"%s" %s '%s'`, self, childCommand, arg), Output: stderr})
+	p, err := fault.StartProcess(ctx, fault.ProcessOptions{Command: command, Output: stderr})
 	if err != nil {
 		return nil, &bench.SetupError{Err: err}
 	}
 	return &target{url: p.URL(), pid: p.PID(), process: p, stop: s.forget(func() { p.Close() })}, nil
+}
+
+// victimCommand starts this program as a broker. The options stand in single quotes, so there is none in them: a folder may be called O'Hare.
+func victimCommand(self string, o childOptions) (string, error) {
+	arg, err := json.Marshal(o)
+	return fmt.Sprintf(`"%s" %s '%s'`, self, childCommand, strings.ReplaceAll(string(arg), "'", `\u0027`)), err
 }
 
 // dataDir is where the built-in broker keeps its sessions; "": in memory.
