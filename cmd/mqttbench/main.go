@@ -27,12 +27,38 @@ const (
 var version = "0.1.0"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	endings := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // As nohup has it.
+		endings = append(endings, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), endings...)
 	go func() {
 		<-ctx.Done()
 		stop() // A second signal ends the program at once.
 	}()
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	// Who reads what is printed may go before the end, as head does. That is no reason to lose what is being measured: the
+	// signal that would end the program becomes an error of the write, here and in programs that are started.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, outlet(os.Stdout), outlet(os.Stderr)))
+}
+
+// outlet is f, or, where f may be a pipe, what also takes the bytes that nobody reads any more.
+func outlet(f *os.File) io.Writer {
+	if _, is := terminal(f); is {
+		return f
+	}
+	return pipe{f}
+}
+
+// A pipe is a file that may have lost its reader.
+type pipe struct{ f *os.File }
+
+func (p pipe) Write(b []byte) (int, error) {
+	n, err := p.f.Write(b)
+	if errors.Is(err, syscall.EPIPE) {
+		return len(b), nil
+	}
+	return n, err
 }
 
 // commands are what the first argument may be. Without one, it is a run.

@@ -29,6 +29,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == testBroker {
 		os.Exit(runTestBroker(os.Args[2]))
 	}
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
 	// The runs of these tests mostly wait for time to pass: several have room on a CPU.
 	flag.Parse()
 	if parallel := flag.Lookup("test.parallel"); parallel.Value.String() == strconv.Itoa(runtime.GOMAXPROCS(0)) {
