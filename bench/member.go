@@ -61,7 +61,7 @@ const (
 
 // leave ends the connection as the plan says. One that is down already stays so.
 func (m *member) leave(d plan.Departure) {
-	if !m.connected && d.Absence > 0 {
+	if (!m.connected || m.leaving) && d.Absence > 0 { // Who is going for another reason goes again when it is back, if it is still time.
 		m.special().missed = d
 	}
 	if !m.connected || m.leaving || m.worker.frozen {

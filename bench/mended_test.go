@@ -126,3 +126,21 @@ func TestSilencesInOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestAbsenceOfALeaver: who is on its way out when all are to be offline, and comes back before their time is over, goes again.
+func TestAbsenceOfALeaver(t *testing.T) {
+	r, _ := watched()
+	w := &worker{run: r, group: &stillGroup{now: 10}}
+	for _, state := range []member{{connected: true, leaving: true}, {}} {
+		m := state
+		m.worker, m.client, m.seldom = w, nobody{}, &nothingSpecial
+		d := plan.Departure{At: 5, Down: 100, Absence: 1}
+		if m.leave(d); m.missed != d || m.leaving != state.leaving {
+			t.Errorf("%+v: it does not know what it missed: %+v", state, m.missed)
+		}
+		m.connected, m.leaving = true, false
+		if m.leaveLate(); !m.leaving || m.away != 1 || m.missed.Absence != 0 {
+			t.Errorf("%+v: it stays: %+v", state, m.seldom)
+		}
+	}
+}
