@@ -317,8 +317,8 @@ func (r *run) probe(ctx context.Context) error {
 			return err
 		}
 		if time.Now().After(until) {
-			return &SetupError{fmt.Errorf("a message on every topic reached only %d of %d subscribers within %v: does the broker allow publishing to %q?",
-				r.probed.Load(), want, r.cfg.ProbeFor, r.plan.TopicName(0))}
+			return &SetupError{fmt.Errorf("a message on every topic reached only %d of %d subscribers within %v: does the broker allow publishing %d bytes to %q?",
+				r.probed.Load(), want, r.cfg.ProbeFor, r.plan.LargestPayload(), r.plan.TopicName(0))}
 		}
 	}
 }

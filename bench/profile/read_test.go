@@ -37,6 +37,8 @@ func TestNonsense(t *testing.T) {
 		{head + "churn:\n  name: x\n", `f.yaml:4:3: unknown key "name" in churn`},
 		{head + "qos: 1\nqos: 2\n", "f.yaml:4:1: "},
 		{head + "qos: 3\n", "f.yaml:3:6: qos: 3 is none of 0, 1 and 2"},
+		{head + "topic: ''\n", "f.yaml:3:8: topic: the value is not a text"},
+		{"name: a\ndescription: \"\xff\"\n", "f.yaml:2:15: this is not UTF-8"},
 		{head + "qos: 01\n", "f.yaml:3:6: qos: 01 is none of"},
 		{head + "qos: [1, 2]\n", "qos: the value is none of 0, 1 and 2"},
 		{head + "qos:\n", "qos: the value is none of 0, 1 and 2"},

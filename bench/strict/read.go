@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -55,6 +56,9 @@ func (r *Reader) Parse(text []byte) (ast.Node, error) {
 	if at := tooDeep(text); at != nil {
 		return nil, r.Fault(at, "more than %d brackets within each other, and no %s", maxDepth, r.What)
 	}
+	if at := notUTF8(text); at != nil {
+		return nil, r.Fault(at, "this is not UTF-8, and no %s", r.What)
+	}
 	f, err := parser.ParseBytes(text, 0)
 	var syntax yaml.Error
 	switch {
@@ -87,6 +91,22 @@ func tooDeep(text []byte) *token.Token {
 		case '\n':
 			line, start = line+1, i+1
 		}
+	}
+	return nil
+}
+
+// notUTF8 is where text is not UTF-8; nil: nowhere.
+func notUTF8(text []byte) *token.Token {
+	line, start := 1, 0
+	for i := 0; i < len(text); {
+		c, size := utf8.DecodeRune(text[i:])
+		switch {
+		case c == utf8.RuneError && size == 1:
+			return &token.Token{Position: &token.Position{Line: line, Column: i - start + 1}}
+		case c == '\n':
+			line, start = line+1, i+1
+		}
+		i += size
 	}
 	return nil
 }
@@ -144,7 +164,7 @@ const maxQuoted = 40
 func Quote(n ast.Node) string {
 	said, ok := Plain(n)
 	switch {
-	case !ok:
+	case !ok, said == "":
 		return "the value"
 	case len(said) > maxQuoted:
 		return said[:maxQuoted] + "..."

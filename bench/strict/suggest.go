@@ -7,7 +7,8 @@ import "fmt"
 func DidYouMean(name string, known []string) string {
 	best, least := "", 1+len(name)/3
 	for _, k := range known {
-		if d := distance(name, k); d <= least && (best == "" || d < least) {
+		// What has no letter in common is no slip of the pen.
+		if d := distance(name, k); d < max(len(name), len(k)) && d <= least && (best == "" || d < least) {
 			best, least = k, d
 		}
 	}

@@ -38,7 +38,7 @@ func TestBadProfiles(t *testing.T) {
 		{strings.Repeat("#", strict.MaxSize+1), "and no profile"},
 		{head + "rat: 5\n", `:3:1: unknown key "rat"; did you mean "rate"?`},
 		{head + "rate: 5\nclosed: true\n", ":3:7: --rate and --closed exclude each other"},
-		{head + "clients: 2\nrate: 9999999999999999\n", "32 bits for them"},
+		{head + "clients: 2\nrate: 9999999999999999\n", "nobody publishes more"},
 		{head + "clients: 1\n", ":3:10: --clients 1: one client alone"},
 		{head + "publishers: 0\nsubscribers: 0\n", ":3:13: --publishers 0 and --subscribers 0"},
 		{head + "pub_clean_session: nope\n", ":3:20: pub_clean_session: nope is neither true nor false"},

@@ -228,6 +228,9 @@ func preset(f *pflag.FlagSet, name string, value any) {
 	}
 }
 
+// maxRate is more than any machine can send, in messages a second: who asks for more would wait for ever.
+const maxRate = 100e6
+
 // minSoak is the least that a soak lasts.
 const minSoak = 2 * time.Second
 
@@ -341,7 +344,10 @@ func (s *settings) check(f *pflag.FlagSet) error {
 		"--publishers %d and --subscribers %d are not --clients %d", s.publishers, s.subscribers, s.clients)
 	refuse(f.Changed("clients") && !both && s.clients > 1 && (s.publishers < 0 || s.subscribers < 0), "--clients %d is less than the --publishers or --subscribers it contains", s.clients)
 	refuse(both && s.publishers == 0 && s.subscribers == 0, "--publishers 0 and --subscribers 0: there is nobody to connect")
-	refuse(f.Changed("rate") && s.rate <= 0, "--rate %g: a rate is more than 0 messages a second; leave it away for the default, or use --closed", s.rate)
+	refuse(f.Changed("rate") && !(s.rate > 0), "--rate %g: a rate is more than 0 messages a second; leave it away for the default, or use --closed", s.rate)
+	refuse(s.rate > maxRate, "--rate %g: nobody publishes more than %g messages a second; --closed finds out how many", s.rate, float64(maxRate))
+	_, _, pprofErr := net.SplitHostPort(s.pprofAddr)
+	refuse(s.pprofAddr != "" && pprofErr != nil, "--pprof-addr %s: it is HOST:PORT", s.pprofAddr)
 	refuse(f.Changed("rate") && s.rate > 0 && s.publishers == 0, "--rate %g with no publishers: nobody could publish", s.rate)
 	refuse(f.Changed("rate") && s.closed, "--rate and --closed exclude each other: in a closed loop the broker sets the rate")
 	refuse(s.idle && (f.Changed("rate") || s.closed), "--idle publishes nothing; --rate and --closed do")

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 )
@@ -86,6 +87,9 @@ var commands = map[string]func(ctx context.Context, args []string, stdout, stder
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) == 2 && args[0] == childCommand {
 		return runChild(ctx, args[1], stdin, stdout, stderr)
+	}
+	if len(args) > 0 && (args[0] == "help" || args[0] == "version") { // What many programs call --help and --version.
+		args = append(slices.Clone(args[1:]), "--"+args[0])
 	}
 	command := runCommand
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {

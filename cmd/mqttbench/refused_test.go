@@ -13,6 +13,9 @@ import (
 func TestValuesOfNoUse(t *testing.T) {
 	for _, c := range []struct{ args, says string }{
 		{"--payload 0", "a stamp of 16"},
+		{"--rate 1e12", "more than 1e+08 messages"},
+		{"--rate NaN", "more than 0 messages"},
+		{"--pprof-addr nonsense", "HOST:PORT"},
 		{"--topic=", "--topic is empty"},
 		{"--churn NaN", "0 or more"},
 		{"--churn 1e9", "so many departures"},
@@ -55,5 +58,15 @@ func TestInterruptedIsNoLoss(t *testing.T) {
 	}
 	if !strings.HasPrefix(stdout, "INTERRUPTED") {
 		t.Errorf("the first word is not that it was interrupted:\n%s", stdout)
+	}
+}
+
+// TestHelpByName: help and version are understood without dashes.
+func TestHelpByName(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]string{"help": "CLIENTS AND MESSAGES", "help search": "mqttbench search", "version": "mqttbench " + version} {
+		if code, stdout, stderr := mqttbench(t.Context(), strings.Fields(args)...); code != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("%s: exit code %d, %.200s%s", args, code, stdout, stderr)
+		}
 	}
 }

@@ -46,7 +46,7 @@ CLIENTS AND MESSAGES
       --idle                 publish nothing: all clients connect, and stay for --duration
       --arrivals A           constant (with a random phase for each publisher), poisson or burst (default constant)
       --stages S,...         how the rate goes, as 10s@100,20s@100..1000,5s@1000: in place of --rate and --duration
-      --limit N              messages in all, in place of --duration
+      --limit N              messages in all, behind the warm-up, in place of --duration
       --payload N            bytes of a message, at least 16: a stamp of 16 goes first (default 64)
       --payload-max N        each message has a size of its own, evenly from --payload to this
   -m, --message TEMPLATE     what follows the stamp, as {"device":"%c","n":%s}, with the verbs of --topic; checked when it arrives
