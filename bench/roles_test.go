@@ -120,6 +120,7 @@ func TestReaders(t *testing.T) {
 		p.Readers = plan.Readers{Count: 2, Every: plan.Duration(100 * time.Millisecond), QoS: 1}
 		p.Duration = plan.Duration(600 * time.Millisecond)
 		p = slow.stretch(p)
+		p.Readers.Every *= plan.Duration(min(slow, 4)) // It is also all the time that a reading may take.
 		s := serve(t, broker.Options{})
 		res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
 		if err != nil {

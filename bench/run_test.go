@@ -119,7 +119,9 @@ func TestRuns(t *testing.T) {
 				t.Fatal(err)
 			}
 			complete(t, &p, res)
-			if p.PeriodOf(0) > 0 && p.Offered(0, p.End())-int64(p.Publishers) >= 150 && gate(res, "arrival gaps, CV off") == nil {
+			// A machine that stands still has few that left in their turn.
+			inTime := res.Summary.Lag.P99 < 0.02
+			if p.PeriodOf(0) > 0 && p.Offered(0, p.End())-int64(p.Publishers) >= 150 && gate(res, "arrival gaps, CV off") == nil && inTime {
 				t.Error("nobody asked whether what left had the gaps of its arrival process")
 			}
 			if g := gate(res, result.SanityGate); g != nil {
@@ -210,36 +212,42 @@ func TestChurn(t *testing.T) {
 	t.Parallel()
 	for _, v := range []packet.Version{packet.V311, packet.V5} {
 		for _, qos := range []packet.QoS{1, 2} {
-			p := small(plan.Plan{PubQoS: qos, SubQoS: qos, Version: v, PublisherSession: plan.Persistent, SubscriberSession: plan.Persistent})
-			p.Duration = plan.Duration(time.Second)
-			p.Churn = plan.Churn{Rate: 40, Abrupt: 0.5, Down: plan.Duration(50 * time.Millisecond), Who: plan.ChurnBoth}
-			s := serve(t, broker.Options{})
-			res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			c := res.Summary.Contracts[0]
-			if c.Acked != c.Attempted || c.Delivered != c.Expected || !c.Kept() {
-				t.Errorf("version %d, QoS %d: %+v", v, qos, c)
-			}
-			if res.Summary.Measured.Reconnects == 0 {
-				t.Errorf("version %d, QoS %d: nobody left", v, qos)
-			}
-			// Everybody who came back was timed, and of the subscribers hardly one had nothing to receive any more.
-			again, message := exchange(res, "resume"), exchange(res, "resume, message")
-			if again.Count != res.Summary.Measured.Reconnects || message.Count == 0 || message.Count > again.Count || message.Max < again.Min {
-				t.Errorf("version %d, QoS %d: %d came back: %+v, %+v", v, qos, res.Summary.Measured.Reconnects, again, message)
-			}
-			// The last message before was before the connection ended, so that nobody was without for less time than it took to come back.
-			silence := exchange(res, "resume, silence")
-			if silence.Count == 0 || silence.Count > message.Count || silence.Count == message.Count && silence.Max < 0.9*message.Max {
-				t.Errorf("version %d, QoS %d: waited for a message %+v, without one %+v", v, qos, message, silence)
-			}
-			for name, want := range map[string]int64{"resume, message": message.Count, "resume, silence": silence.Count, result.DistributionLag: res.Summary.Lag.Count} {
-				if got := res.Summary.Distributions.Of(name).Count(); got != want {
-					t.Errorf("version %d, QoS %d: the file has %d of %s, and %d were counted", v, qos, got, name, want)
-				}
-			}
+			t.Run(fmt.Sprintf("version %d, QoS %d", v, qos), func(t *testing.T) {
+				t.Parallel()
+				patiently(t, func(c *complaints, slow slowness) {
+					p := small(plan.Plan{PubQoS: qos, SubQoS: qos, Version: v, PublisherSession: plan.Persistent, SubscriberSession: plan.Persistent})
+					p.Duration = plan.Duration(time.Second)
+					p.Churn = plan.Churn{Rate: 40, Abrupt: 0.5, Down: plan.Duration(50 * time.Millisecond), Who: plan.ChurnBoth}
+					p = slow.stretch(p)
+					s := serve(t, broker.Options{})
+					res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					k := res.Summary.Contracts[0]
+					if k.Acked != k.Attempted || k.Delivered != k.Expected || !k.Kept() {
+						c.Errorf("version %d, QoS %d: %+v", v, qos, k)
+					}
+					if res.Summary.Measured.Reconnects == 0 {
+						c.Errorf("version %d, QoS %d: nobody left", v, qos)
+					}
+					// Everybody who came back was timed, and of the subscribers hardly one had nothing to receive any more.
+					again, message := exchange(res, "resume"), exchange(res, "resume, message")
+					if again.Count != res.Summary.Measured.Reconnects || message.Count == 0 || message.Count > again.Count || message.Max < again.Min {
+						c.Errorf("version %d, QoS %d: %d came back: %+v, %+v", v, qos, res.Summary.Measured.Reconnects, again, message)
+					}
+					// The last message before was before the connection ended, so that nobody was without for less time than it took to come back.
+					silence := exchange(res, "resume, silence")
+					if silence.Count == 0 || silence.Count > message.Count || silence.Count == message.Count && silence.Max < 0.9*message.Max {
+						c.Errorf("version %d, QoS %d: waited for a message %+v, without one %+v", v, qos, message, silence)
+					}
+					for name, want := range map[string]int64{"resume, message": message.Count, "resume, silence": silence.Count, result.DistributionLag: res.Summary.Lag.Count} {
+						if got := res.Summary.Distributions.Of(name).Count(); got != want {
+							c.Errorf("version %d, QoS %d: the file has %d of %s, and %d were counted", v, qos, got, name, want)
+						}
+					}
+				})
+			})
 		}
 	}
 }
