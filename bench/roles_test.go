@@ -120,7 +120,8 @@ func TestReaders(t *testing.T) {
 		p.Readers = plan.Readers{Count: 2, Every: plan.Duration(100 * time.Millisecond), QoS: 1}
 		p.Duration = plan.Duration(600 * time.Millisecond)
 		p = slow.stretch(p)
-		p.Readers.Every *= plan.Duration(min(slow, 4)) // It is also all the time that a reading may take.
+		more := min(slow, 4) // The time between two readings is also all that one may take.
+		p.Readers.Every, p.Duration, p.Rate = more.of(p.Readers.Every), more.of(p.Duration), p.Rate/float64(more)
 		s := serve(t, broker.Options{})
 		res, err := do(t, t.Context(), s.Addrs()[0], native(t, transport.Auto, 2), p, nil)
 		if err != nil {
