@@ -345,7 +345,11 @@ func (s *settings) check(f *pflag.FlagSet) error {
 	refuse(f.Changed("clients") && !both && s.clients > 1 && (s.publishers < 0 || s.subscribers < 0), "--clients %d is less than the --publishers or --subscribers it contains", s.clients)
 	refuse(both && s.publishers == 0 && s.subscribers == 0, "--publishers 0 and --subscribers 0: there is nobody to connect")
 	refuse(f.Changed("rate") && !(s.rate > 0), "--rate %g: a rate is more than 0 messages a second; leave it away for the default, or use --closed", s.rate)
-	refuse(s.rate > maxRate, "--rate %g: nobody publishes more than %g messages a second; --closed finds out how many", s.rate, float64(maxRate))
+	whose := "--rate"
+	if !f.Changed("rate") {
+		whose = "rate of all flows:"
+	}
+	refuse(s.rate > maxRate, "%s %g: nobody publishes more than %g messages a second; --closed finds out how many", whose, s.rate, float64(maxRate))
 	_, _, pprofErr := net.SplitHostPort(s.pprofAddr)
 	refuse(s.pprofAddr != "" && pprofErr != nil, "--pprof-addr %s: it is HOST:PORT", s.pprofAddr)
 	refuse(f.Changed("rate") && s.rate > 0 && s.publishers == 0, "--rate %g with no publishers: nobody could publish", s.rate)
