@@ -37,7 +37,7 @@ func comparisonPage(c *result.Comparison, base string) (*page, error) {
 	if latencies == nil { // There is a load to draw against.
 		latencies = throughputFigure(c)
 	}
-	for _, f := range []*figure{latencies, deliveredFigure(c), ratiosFigure(c), compareCostFigure(c), costCurveFigure(c)} {
+	for _, f := range []*figure{latencies, deliveredFigure(c), pairsFigure(c), ratiosFigure(c), compareCostFigure(c), costCurveFigure(c)} {
 		errs = append(errs, p.draw(f))
 	}
 	p.live = liveComparison(c)

@@ -39,7 +39,7 @@ func runPage(r *result.Run, base string) (*page, error) {
 	if dir := profileDir(r); dir != "" && flames == nil {
 		p.FlameNote = "The run left its profiles in " + dir + "; they were not there, or held no samples, when this page was made."
 	}
-	errs := []error{unread, unparsed, p.draw(percentileFigure(r)), p.draw(timelineFigure(r)), p.draw(heat), p.draw(recoveryFigure(r))}
+	errs := []error{unread, unparsed, p.draw(percentileFigure(r)), p.draw(timelineFigure(r)), p.draw(heat), p.draw(recoveryFigure(r)), p.draw(instrumentFigure(r))}
 	p.live = liveRun(r)
 	return p, errors.Join(errs...)
 }
