@@ -68,6 +68,9 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 		Slack:       result.QuantilesOf(totals.Slack),
 		Errors:      l.errorCounts(),
 	}
+	if l.begin.at == 0 { // Something may have been due behind the warm-up before a late machine ended it: nothing was measured all the same.
+		s.Response, s.Service, s.Lag, s.Slack = result.Quantiles{}, result.Quantiles{}, result.Quantiles{}, result.Quantiles{}
+	}
 	if s.Interrupted { // Nobody waited for what was under way.
 		r.rest = rest{arriving: true, answering: true}
 	}
@@ -82,8 +85,10 @@ func (r *run) summary(err error, unsent int64) *result.Summary {
 			s.Distributions.Keep(name, totals.Resumes[w])
 		}
 	}
-	s.Distributions.Keep(result.DistributionLag, totals.Series.Lag)
-	s.Distributions.Keep(result.DistributionSlack, totals.Slack)
+	if l.begin.at != 0 {
+		s.Distributions.Keep(result.DistributionLag, totals.Series.Lag)
+		s.Distributions.Keep(result.DistributionSlack, totals.Slack)
+	}
 	for _, p := range allPhases {
 		if _, ok := r.began[p]; ok {
 			s.Phases = append(s.Phases, result.Total(l.writer.Run().Intervals, p))
